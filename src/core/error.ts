@@ -1,0 +1,338 @@
+// Operating errors: one closed union. Each class extends Error, has a `_tag` for exhaustive matching and a stable
+// `code` for logs and alerts, keeps its `cause`, carries the fields a program needs to act, and says in its message
+// what happened, to what, and what to do. Nothing in the library throws them but `orThrow`.
+
+import type { Offset, Version } from './brand.ts'
+
+/** What `name` shows and what every error shares; `_tag` and `code` are set by each class. */
+abstract class ChronicleError extends Error {
+  abstract readonly _tag: string
+  abstract readonly code: string
+
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = new.target.name
+  }
+}
+
+/** The event cannot be stored as it is; nothing was written. `path` says where in the event: `$.payload.cents`. */
+export class InvalidEvent extends ChronicleError {
+  readonly _tag = 'InvalidEvent'
+  readonly code = 'CHRONICLE_INVALID_EVENT'
+  readonly path: string
+  readonly reason: string
+  /** Which event of the batch, from 0. */
+  readonly index: number
+  constructor(fault: { readonly path: string; readonly reason: string; readonly index: number }) {
+    super(`event ${fault.index} of the batch cannot be stored: ${fault.path}: ${fault.reason}`)
+    this.path = fault.path
+    this.reason = fault.reason
+    this.index = fault.index
+  }
+}
+
+/** An argument or option makes no sense; nothing was done. */
+export class InvalidArgument extends ChronicleError {
+  readonly _tag = 'InvalidArgument'
+  readonly code = 'CHRONICLE_INVALID_ARGUMENT'
+  readonly argument: string
+  readonly reason: string
+  constructor(argument: string, reason: string) {
+    super(`${argument}: ${reason}`)
+    this.argument = argument
+    this.reason = reason
+  }
+}
+
+/** What an append demands of an aggregate's version: exactly this one, no event at all, or at least one. */
+export interface VersionCondition {
+  readonly aggregateId: string
+  readonly version: number | 'none' | 'exists'
+}
+
+/** A condition did not hold, so the batch was not written. Load again, decide again, append again. */
+export class ConditionFailed extends ChronicleError {
+  readonly _tag = 'ConditionFailed'
+  readonly code = 'CHRONICLE_CONDITION_FAILED'
+  readonly condition: VersionCondition
+  readonly expected: number | 'none' | 'exists'
+  /** The aggregate's version that was found; 0 when it has no event. */
+  readonly actual: Version
+  constructor(condition: VersionCondition, actual: Version) {
+    const { aggregateId, version } = condition
+    super(`"${aggregateId}" was expected at version ${version} and is at ${actual}; load it again and retry`)
+    this.condition = condition
+    this.expected = version
+    this.actual = actual
+  }
+}
+
+/** There is no log in the folder: nothing is there, and nothing may be created. */
+export class NotFound extends ChronicleError {
+  readonly _tag = 'NotFound'
+  readonly code = 'CHRONICLE_NOT_FOUND'
+  readonly path: string
+  constructor(path: string) {
+    super(`there is no log in ${path}; open it for writing once to create it`)
+    this.path = path
+  }
+}
+
+/** A file stands where a segment should be and is not one, or contradicts its name or its neighbours. */
+export class BadSegment extends ChronicleError {
+  readonly _tag = 'BadSegment'
+  readonly code = 'CHRONICLE_BAD_SEGMENT'
+  readonly path: string
+  readonly reason: string
+  constructor(path: string, reason: string) {
+    super(`${path} cannot be read as a segment: ${reason}; the log was left as it is`)
+    this.path = path
+    this.reason = reason
+  }
+}
+
+/** The segment was written by a later version of the format. */
+export class UnsupportedVersion extends ChronicleError {
+  readonly _tag = 'UnsupportedVersion'
+  readonly code = 'CHRONICLE_UNSUPPORTED_VERSION'
+  readonly path: string
+  readonly version: number
+  readonly supported: number
+  constructor(fault: { readonly path: string; readonly version: number; readonly supported: number }) {
+    super(`${fault.path} has format version ${fault.version}; this release reads ${fault.supported}: upgrade chronicle-log`)
+    this.path = fault.path
+    this.version = fault.version
+    this.supported = fault.supported
+  }
+}
+
+/** The segment belongs to another log: it was copied here, or the folder mixes two logs. */
+export class ForeignSegment extends ChronicleError {
+  readonly _tag = 'ForeignSegment'
+  readonly code = 'CHRONICLE_FOREIGN_SEGMENT'
+  readonly path: string
+  readonly logId: number
+  readonly expectedLogId: number
+  constructor(fault: { readonly path: string; readonly logId: number; readonly expectedLogId: number }) {
+    super(`${fault.path} belongs to log ${fault.logId}, the folder to log ${fault.expectedLogId}; move the file away`)
+    this.path = fault.path
+    this.logId = fault.logId
+    this.expectedLogId = fault.expectedLogId
+  }
+}
+
+/** Another writer has the log open. */
+export class Locked extends ChronicleError {
+  readonly _tag = 'Locked'
+  readonly code = 'CHRONICLE_LOCKED'
+  readonly path: string
+  /** The holder's process id, when the lock file tells. */
+  readonly pid: number | undefined
+  /** Since when, in ms since the epoch, when the lock file tells. */
+  readonly sinceMs: number | undefined
+  constructor(fault: { readonly path: string; readonly pid?: number | undefined; readonly sinceMs?: number | undefined }) {
+    const who = fault.pid === undefined ? 'another writer' : `process ${fault.pid}`
+    const since = fault.sinceMs === undefined ? '' : ` since ${new Date(fault.sinceMs).toISOString()}`
+    super(`${fault.path} is held by ${who}${since}; close it there, or open with readOnly`)
+    this.path = fault.path
+    this.pid = fault.pid
+    this.sinceMs = fault.sinceMs
+  }
+}
+
+/** The log was closed. */
+export class Closed extends ChronicleError {
+  readonly _tag = 'Closed'
+  readonly code = 'CHRONICLE_CLOSED'
+  constructor() {
+    super('the log is closed; open it again')
+  }
+}
+
+/** The log was opened with readOnly. */
+export class ReadOnly extends ChronicleError {
+  readonly _tag = 'ReadOnly'
+  readonly code = 'CHRONICLE_READ_ONLY'
+  constructor() {
+    super('the log was opened with readOnly and takes no writes')
+  }
+}
+
+/**
+ * A sync failed, so what the disk holds is unknown and no later success can tell: nothing more is appended until the
+ * log is opened again and scanned. Whether the append that got this error survives is unknown until then.
+ */
+export class Poisoned extends ChronicleError {
+  readonly _tag = 'Poisoned'
+  readonly code = 'CHRONICLE_POISONED'
+  constructor(cause: unknown) {
+    super('the disk failed to sync, so the log takes no more appends; close it, check the disk, and open it again', cause)
+  }
+}
+
+/** Too many appended bytes wait for their receipts; this batch was not taken. Await some receipts, then retry. */
+export class Overloaded extends ChronicleError {
+  readonly _tag = 'Overloaded'
+  readonly code = 'CHRONICLE_OVERLOADED'
+  readonly pendingBytes: number
+  readonly limitBytes: number
+  constructor(pendingBytes: number, limitBytes: number) {
+    super(`${pendingBytes} appended bytes wait for their receipts, the limit is ${limitBytes}; await some, then retry`)
+    this.pendingBytes = pendingBytes
+    this.limitBytes = limitBytes
+  }
+}
+
+/** What was being done to a file or folder when the operating system refused. */
+export interface DiskFault {
+  readonly operation: string
+  readonly path: string
+  /** The system's name of the error: 'ENOSPC', 'EIO'. */
+  readonly errno: string
+  readonly cause?: unknown
+}
+
+/** No room: disk full, quota used up, or the file size limit reached. Nothing is lost; free space and go on. */
+export class DiskFull extends ChronicleError {
+  readonly _tag = 'DiskFull'
+  readonly code = 'CHRONICLE_DISK_FULL'
+  readonly operation: string
+  readonly path: string
+  readonly errno: string
+  constructor(fault: DiskFault) {
+    super(`no room to ${fault.operation} ${fault.path} (${fault.errno}); free some space and retry`, fault.cause)
+    this.operation = fault.operation
+    this.path = fault.path
+    this.errno = fault.errno
+  }
+}
+
+/** The operating system refused or failed for another reason than room. */
+export class DiskFailed extends ChronicleError {
+  readonly _tag = 'DiskFailed'
+  readonly code = 'CHRONICLE_DISK_FAILED'
+  readonly operation: string
+  readonly path: string
+  readonly errno: string
+  constructor(fault: DiskFault) {
+    super(`could not ${fault.operation} ${fault.path} (${fault.errno})`, fault.cause)
+    this.operation = fault.operation
+    this.path = fault.path
+    this.errno = fault.errno
+  }
+}
+
+/** Why a region of the log is not readable. */
+export type CorruptReason =
+  /** The bytes do not verify: flipped, moved, overwritten. */
+  | 'checksum'
+  /** No legal length word stands where a frame should begin. */
+  | 'framing'
+  /** Zeros where frames should be. */
+  | 'zeros'
+  /** The segment ends before the frames it should hold. */
+  | 'truncated'
+  /** A whole segment file is missing. */
+  | 'missing'
+  /** The beginning of a batch is there and its end is not. */
+  | 'unfinished'
+
+/**
+ * A region of the log cannot be read. Replay yields this in its place and goes on behind it.
+ * `offset` is its first byte, `nextOffset` where reading goes on.
+ */
+export class Corrupt extends ChronicleError {
+  readonly _tag = 'Corrupt'
+  readonly code = 'CHRONICLE_CORRUPT'
+  readonly offset: Offset
+  readonly nextOffset: Offset
+  readonly reason: CorruptReason
+  constructor(region: DamagedRegion) {
+    super(
+      `offsets ${region.offset} to ${region.nextOffset} are damaged (${region.reason}); ` +
+        'restore the segment from a copy, or go on behind it'
+    )
+    this.offset = region.offset
+    this.nextOffset = region.nextOffset
+    this.reason = region.reason
+  }
+}
+
+/** A region that cannot be read, as a plain value. */
+export interface DamagedRegion {
+  readonly offset: Offset
+  readonly nextOffset: Offset
+  readonly reason: CorruptReason
+}
+
+/** An intact frame holds something the codec does not accept: an unknown shape, or another program's event. */
+export class InvalidStored extends ChronicleError {
+  readonly _tag = 'InvalidStored'
+  readonly code = 'CHRONICLE_INVALID_STORED'
+  readonly offset: Offset
+  readonly nextOffset: Offset
+  /** Where in the stored event: `$.payload.cents`. */
+  readonly path: string
+  readonly reason: string
+  constructor(fault: {
+    readonly offset: Offset
+    readonly nextOffset: Offset
+    readonly path: string
+    readonly reason: string
+  }) {
+    super(`the event at offset ${fault.offset} does not decode: ${fault.path}: ${fault.reason}`)
+    this.offset = fault.offset
+    this.nextOffset = fault.nextOffset
+    this.path = fault.path
+    this.reason = fault.reason
+  }
+}
+
+/** The offset is not where an event begins, or lies beyond the end. */
+export class InvalidOffset extends ChronicleError {
+  readonly _tag = 'InvalidOffset'
+  readonly code = 'CHRONICLE_INVALID_OFFSET'
+  readonly offset: number
+  constructor(offset: number, reason: string) {
+    super(`offset ${offset} ${reason}; use the offset or nextOffset of an event or a receipt`)
+    this.offset = offset
+  }
+}
+
+/** The caller's AbortSignal fired. */
+export class Aborted extends ChronicleError {
+  readonly _tag = 'Aborted'
+  readonly code = 'CHRONICLE_ABORTED'
+  constructor(cause: unknown) {
+    super('the caller aborted', cause)
+  }
+}
+
+export type DiskError = DiskFull | DiskFailed
+
+/** What opening can answer. */
+export type OpenError =
+  | NotFound
+  | BadSegment
+  | UnsupportedVersion
+  | ForeignSegment
+  | Locked
+  | InvalidArgument
+  | DiskError
+
+/** What an append can answer. After Poisoned the outcome is unknown; after every other one nothing was written. */
+export type AppendError =
+  | InvalidEvent
+  | InvalidArgument
+  | ConditionFailed
+  | Closed
+  | ReadOnly
+  | Poisoned
+  | Overloaded
+  | DiskError
+
+/** What replay can yield in an event's place. Behind Corrupt and InvalidStored it goes on, after the others it ends. */
+export type ReplayError = Corrupt | InvalidStored | InvalidOffset | InvalidArgument | Aborted | Closed | DiskError
+
+/** Every operating error there is. */
+export type StorageError = OpenError | AppendError | ReplayError

@@ -1,0 +1,45 @@
+// Queries in the manner of dcb.events: a query is an OR of items; within an item the types are ORed, the tags ANDed,
+// and every term that is given must hold. An item without terms, and a query without items, match every event.
+
+import type { EventKeys } from './event.ts'
+
+export interface QueryItem {
+  /** The event has one of these types. An empty list says nothing. */
+  readonly types?: readonly string[]
+  /** The event has all of these tags. */
+  readonly tags?: readonly string[]
+  readonly aggregateId?: string
+  readonly namespace?: string
+}
+
+/** One item, or several of which one must match. */
+export type Query = QueryItem | readonly QueryItem[]
+
+/** The query's items; empty when it matches everything. */
+export function queryItems(query: Query | undefined): readonly QueryItem[] {
+  if (query === undefined) return []
+  const items = Array.isArray(query) ? (query as readonly QueryItem[]) : [query as QueryItem]
+  return items.some(isOpen) ? [] : items
+}
+
+/** Whether an event with these keys matches one of the items, or there are none. */
+export function matches(items: readonly QueryItem[], keys: EventKeys): boolean {
+  return items.length === 0 || items.some((item) => itemMatches(item, keys))
+}
+
+function isOpen(item: QueryItem): boolean {
+  return (
+    (item.types ?? []).length === 0 &&
+    (item.tags ?? []).length === 0 &&
+    item.aggregateId === undefined &&
+    item.namespace === undefined
+  )
+}
+
+function itemMatches(item: QueryItem, keys: EventKeys): boolean {
+  if (item.aggregateId !== undefined && item.aggregateId !== keys.aggregateId) return false
+  if (item.namespace !== undefined && item.namespace !== keys.namespace) return false
+  const types = item.types ?? []
+  if (types.length > 0 && !types.includes(keys.eventType)) return false
+  return (item.tags ?? []).every((tag) => keys.tags.includes(tag))
+}

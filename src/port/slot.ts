@@ -1,0 +1,13 @@
+// A slot: a small named value that is replaced as a whole. After any crash a slot holds its old or its new value, and
+// never a mixture; once `save` has resolved, the new one.
+
+import type { Either } from 'fp-ts/lib/Either.js'
+import type { DiskError } from '../core/error.ts'
+
+export interface Slot {
+  /**
+   * Replaces the value at `path` by the concatenation of `parts`. On Left the old value stands; a temporary file may
+   * be left behind, which the next save of the same slot replaces.
+   */
+  save(path: string, parts: Iterable<Uint8Array>): Promise<Either<DiskError, void>>
+}

@@ -1,0 +1,131 @@
+// The waist. Below it: one log on one disk (`log/`), later a replicated one. Above it: everything else, which speaks
+// to this interface only. Events here are untyped and already serialised; codecs live above.
+//
+// Contract
+// - Batches are atomic and ordered: a reader sees all of a batch or nothing of it, and every reader the same order.
+// - `append` takes a batch in the order of the calls. 'buffered' resolves when the batch survives a crash of the
+//   process, 'synced' when it survives a power cut.
+// - After Poisoned the outcome of the append is unknown; after every other Left nothing of it was written.
+// - A read runs to the end that the log had at its first `next`, unless `until` stops it before.
+// - A damaged region is one Left(Corrupt) in its place among the events; reading goes on behind it. Corrupt and
+//   InvalidStored are followed by more, every other Left is the last thing that is read. A read with a query answers
+//   with a Left(Corrupt) for every damaged region in its range, since what stood there may have matched.
+// - After `close` every call answers Closed.
+
+import type { Either } from 'fp-ts/lib/Either.js'
+import type { Offset, Version } from '../core/brand.ts'
+import type {
+  AppendError,
+  DamagedRegion,
+  DiskError,
+  Closed,
+  Poisoned,
+  Corrupt,
+  Aborted,
+  InvalidArgument,
+  InvalidOffset,
+  ReadOnly,
+  ReplayError,
+  VersionCondition
+} from '../core/error.ts'
+import type { EncodedEvent, StoredEvent } from '../core/event.ts'
+import type { QueryItem } from '../core/query.ts'
+
+/** 'buffered': survives a crash of the process. 'synced': survives a power cut. */
+export type Durability = 'buffered' | 'synced'
+
+export interface AppendRequest {
+  /** One to batchEventsMax events, written as one atomic batch. */
+  readonly events: readonly EncodedEvent[]
+  /** All must hold when the batch is written, or it is not written. */
+  readonly conditions: readonly VersionCondition[]
+  readonly durability: Durability
+}
+
+/** What an append answers. */
+export interface Receipt {
+  /** Where the batch's first event stands. */
+  readonly offset: Offset
+  /** Where the next batch begins, or will. */
+  readonly nextOffset: Offset
+  /** The version of each event, in the order of the batch. */
+  readonly versions: readonly Version[]
+  readonly durability: Durability
+  /** Whether the batch had been written by an earlier call and this one wrote nothing. */
+  readonly duplicate: boolean
+}
+
+export interface ReadRequest {
+  /** Forwards: events from this offset on; default the first. Backwards: events before it; default the end. */
+  readonly from: Offset | undefined
+  /** Forwards: events before this offset; default the end. Backwards: events from it on; default the first. */
+  readonly until: Offset | undefined
+  /** Empty: every event. */
+  readonly query: readonly QueryItem[]
+  /** At most so many events; a Left does not count. */
+  readonly limit: number | undefined
+  readonly backwards: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+/** A piece of a read: at least one element, events and errors in their order. */
+export type ReadBatch = readonly Either<ReplayError, StoredEvent>[]
+
+export interface EventReader {
+  /** The next piece; undefined at the end. One call at a time. */
+  next(): Promise<ReadBatch | undefined>
+  /** Releases what the reader holds. Idempotent. */
+  close(): void
+}
+
+/** What the log knows of one aggregate. */
+export interface AggregateSummary {
+  readonly aggregateId: string
+  readonly version: Version
+}
+
+/** What opening found and did. */
+export interface Recovery {
+  /** Whether the last writer closed the log: no event was scanned. */
+  readonly clean: boolean
+  /** How the writer's lock is held; 'none' for a reader. */
+  readonly lock: 'flock' | 'exlock' | 'file' | 'memory' | 'none'
+  /** The bytes of frames that were scanned. */
+  readonly scannedBytes: number
+  /** The unacknowledged tail that was cut, and the file that keeps its bytes. */
+  readonly torn: { readonly offset: Offset; readonly bytes: number; readonly path: string } | undefined
+  /** Damaged regions known so far: those that opening saw, and those recorded in the index. */
+  readonly damage: readonly DamagedRegion[]
+  /** The segments whose index was missing, damaged or stale, by base offset. */
+  readonly reindexed: readonly Offset[]
+}
+
+export interface RebuildOptions {
+  /** Keeps the index of all segments that end before this offset; default 0, everything. */
+  readonly from?: Offset | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called after each segment with bytes done and bytes in all. */
+  readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined
+}
+
+export interface Store {
+  readonly readOnly: boolean
+  readonly recovery: Recovery
+  /** Where the next event will stand. */
+  end(): Offset
+  append(request: AppendRequest): Promise<Either<AppendError, Receipt>>
+  read(request: ReadRequest): EventReader
+  /** The aggregate's version, 0 when it has no event. */
+  version(aggregateId: string): Promise<Either<DiskError | Closed, Version>>
+  /** Every aggregate in the order of its id (UTF-16 code units). */
+  aggregates(prefix: string): AsyncIterable<Either<DiskError | Closed, AggregateSummary>>
+  /** The first event written at or after the time, or the end. */
+  offsetAt(timestampMs: number): Promise<Either<DiskError | Corrupt | Closed, Offset>>
+  /** Everything appended so far survives a power cut when this resolves to Right. */
+  sync(): Promise<Either<Poisoned | Closed | ReadOnly | DiskError, void>>
+  rebuildIndex(
+    options: RebuildOptions
+  ): Promise<Either<DiskError | Closed | ReadOnly | Aborted | InvalidArgument | InvalidOffset, void>>
+  /** Waits for what was accepted, syncs, releases everything. Idempotent: every call answers the same. */
+  close(): Promise<Either<Poisoned | DiskError, void>>
+}
