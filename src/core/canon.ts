@@ -97,7 +97,7 @@ function writeConverted(value: object, toJSON: () => unknown, depth: number, cha
     throw new Refusal(`toJSON throws: ${String(error)}`)
   }
   if (value instanceof Date && converted === null) throw new Refusal('an invalid Date has no JSON form')
-  return writeValue(converted, depth + 1, converted === value ? chain : chain)
+  return writeValue(converted, depth + 1, chain)
 }
 
 function writeArray(items: readonly unknown[], depth: number, chain: Chain): string {

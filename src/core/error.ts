@@ -99,7 +99,9 @@ export class UnsupportedVersion extends ChronicleError {
   readonly version: number
   readonly supported: number
   constructor(fault: { readonly path: string; readonly version: number; readonly supported: number }) {
-    super(`${fault.path} has format version ${fault.version}; this release reads ${fault.supported}: upgrade chronicle-log`)
+    super(
+      `${fault.path} has format version ${fault.version}; this release reads ${fault.supported}: upgrade chronicle-log`
+    )
     this.path = fault.path
     this.version = fault.version
     this.supported = fault.supported
@@ -130,7 +132,11 @@ export class Locked extends ChronicleError {
   readonly pid: number | undefined
   /** Since when, in ms since the epoch, when the lock file tells. */
   readonly sinceMs: number | undefined
-  constructor(fault: { readonly path: string; readonly pid?: number | undefined; readonly sinceMs?: number | undefined }) {
+  constructor(fault: {
+    readonly path: string
+    readonly pid?: number | undefined
+    readonly sinceMs?: number | undefined
+  }) {
     const who = fault.pid === undefined ? 'another writer' : `process ${fault.pid}`
     const since = fault.sinceMs === undefined ? '' : ` since ${new Date(fault.sinceMs).toISOString()}`
     super(`${fault.path} is held by ${who}${since}; close it there, or open with readOnly`)
@@ -166,7 +172,10 @@ export class Poisoned extends ChronicleError {
   readonly _tag = 'Poisoned'
   readonly code = 'CHRONICLE_POISONED'
   constructor(cause: unknown) {
-    super('the disk failed to sync, so the log takes no more appends; close it, check the disk, and open it again', cause)
+    super(
+      'the disk failed to sync, so the log takes no more appends; close it, check the disk, and open it again',
+      cause
+    )
   }
 }
 

@@ -84,7 +84,11 @@ export function recordJson(
 }
 
 /** Checks and serialises the event at `index` of a batch. `newEventId` is asked only when the event has none. */
-export function encodeEvent(input: unknown, index: number, newEventId: () => string): Either<InvalidEvent, EncodedEvent> {
+export function encodeEvent(
+  input: unknown,
+  index: number,
+  newEventId: () => string
+): Either<InvalidEvent, EncodedEvent> {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return refuse('$', 'an event is an object', index)
   }
@@ -123,8 +127,8 @@ function readFields(input: object, index: number): Either<InvalidEvent, Fields> 
 
 function encodeFields(fields: Fields, index: number, newEventId: () => string): Either<InvalidEvent, EncodedEvent> {
   const { aggregateId, eventType, namespace, schemaId, schemaVersion, metadata } = fields
-  const eventId = fields.eventId ?? newEventId()
-  const tags: unknown = Array.isArray(fields.tags) ? [...(fields.tags as unknown[])] : (fields.tags ?? [])
+  const eventId = fields.eventId === undefined ? newEventId() : fields.eventId
+  const tags: unknown = tagsOf(fields.tags)
   const fault =
     nameFault('aggregateId', aggregateId) ??
     nameFault('eventId', eventId) ??
@@ -157,6 +161,12 @@ function encodeFields(fields: Fields, index: number, newEventId: () => string): 
     tags: tagList,
     json: `${json}}`
   })
+}
+
+/** The tags as the check and the writer both see them: a copy, since the caller's array may be a proxy. */
+function tagsOf(value: unknown): unknown {
+  if (value === undefined) return []
+  return Array.isArray(value) ? [...(value as unknown[])] : value
 }
 
 interface Fault {
@@ -247,7 +257,7 @@ function recordFault(value: unknown): Fault | undefined {
     return { path: '$.durableBefore', reason: 'is no offset' }
   }
   if (!isObject(event)) return { path: '$.event', reason: 'is not an object' }
-  const fault = eventFault(event as Fields)
+  const fault = eventFault(event)
   return fault === undefined ? undefined : { path: fault.path.replace('$', '$.event'), reason: fault.reason }
 }
 
@@ -279,9 +289,9 @@ function isObject(value: unknown): value is object {
  */
 export const AnyEvent: t.Type<Event, Event, unknown> = new t.Type<Event, Event, unknown>(
   'Event',
-  (value): value is Event => isObject(value) && eventFault(value as Fields) === undefined,
+  (value): value is Event => isObject(value) && eventFault(value) === undefined,
   (value, context) => {
-    const fault = isObject(value) ? eventFault(value as Fields) : { path: '$', reason: 'is not an object' }
+    const fault = isObject(value) ? eventFault(value) : { path: '$', reason: 'is not an object' }
     return fault === undefined ? t.success(value as Event) : t.failure(value, context, `${fault.path} ${fault.reason}`)
   },
   t.identity

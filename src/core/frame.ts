@@ -25,7 +25,7 @@ const brace = 0x7b
 
 /** The value a frame's CRC starts from. Offsets reach 2^53, so the low 32 bits are taken by arithmetic, not by `|`. */
 export function frameSeed(logId: number, offset: number): number {
-  return (logId ^ offset % 0x1_0000_0000) >>> 0
+  return (logId ^ (offset % 0x1_0000_0000)) >>> 0
 }
 
 /**
@@ -89,7 +89,11 @@ export function checkFrame(bytes: Buffer, at: number, limit: number, seed: numbe
  * @returns the place, or −1
  */
 export function seekFrame(bytes: Buffer, at: number, limit: number): number {
-  for (let place = bytes.indexOf(brace, at + 4); place !== -1 && place < limit; place = bytes.indexOf(brace, place + 1)) {
+  for (
+    let place = bytes.indexOf(brace, at + 4);
+    place !== -1 && place < limit;
+    place = bytes.indexOf(brace, place + 1)
+  ) {
     const word = bytes.readUInt32LE(place - 4)
     if (word >>> 25 === 0 && (word & 0xff_ffff) > 0) return place - 4
   }
