@@ -1,3 +1,5 @@
+// Unit tests and properties run together: one command answers whether the log keeps its promises.
+
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
