@@ -37,7 +37,8 @@ export const faces: readonly string[] = ['server', 'dashboard', 'cli']
 export const entries: readonly string[] = ['src/index.ts', 'src/testing.ts', 'src/cli/main.ts']
 
 /** All that the core may import from outside: the four packages it is built on, and what of Node is pure. */
-const corePackages = /^(?:fp-ts\/lib\/\w+\.js|io-ts|crc-32|fast-json-stable-stringify|node:buffer|node:util/types|node:zlib)$/
+const corePackages =
+  /^(?:fp-ts\/lib\/\w+\.js|io-ts|crc-32|fast-json-stable-stringify|node:buffer|node:util\/types|node:zlib)$/
 
 /** Node's modules that touch the world. Below the entries only the disk may import them. */
 const worldly = /^node:(?:fs|fs\/promises|child_process|net|http|https|os|cluster|worker_threads|readline)$/
