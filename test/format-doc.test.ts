@@ -1,0 +1,233 @@
+// docs/format.md is executable: the tables' sizes add up, the constants are the code's, and every hex example is what
+// the code writes. Format documents drift from their programs unless something holds the two together.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runInThisContext } from 'node:vm'
+import { isLeft, isRight } from 'fp-ts/lib/Either.js'
+import stableStringify from 'fast-json-stable-stringify'
+import { describe, expect, it } from 'vitest'
+import { canonicalJson } from '../src/core/canon.ts'
+import { encodeEvent, recordJson } from '../src/core/event.ts'
+import { checkFrame, frameOverheadBytes, frameSeed, sealFrame } from '../src/core/frame.ts'
+import { decodeHeader, encodeHeader, formatVersion, headerBytes, type SegmentHeader } from '../src/core/header.ts'
+import * as limits from '../src/core/limit.ts'
+import { decodeMark, encodeMark, markName, markPosition, markRecordBytes, type Mark } from '../src/core/mark.ts'
+import { codeBlocks, hexLines, tables, type HexLine, type Row } from './tidy/markdown.ts'
+
+const text = readFileSync(join(import.meta.dirname, '..', 'docs', 'format.md'), 'utf8')
+const blocks = codeBlocks(text)
+const named = tables(text)
+
+function table(name: string): readonly Row[] {
+  const rows = named.get(name)
+  if (rows === undefined) throw new Error(`the format document has no table "${name}"`)
+  return rows
+}
+
+function block(info: string): string {
+  const found = blocks.filter((one) => one.info === info)
+  if (found.length !== 1) throw new Error(`the format document has ${found.length} blocks "${info}"`)
+  return (found[0] as { readonly text: string }).text
+}
+
+function json<A>(name: string): A {
+  return JSON.parse(block(`json ${name}`)) as A
+}
+
+const hex = (name: string): readonly HexLine[] => hexLines(block(`hex ${name}`))
+const bytesOf = (lines: readonly HexLine[]): Buffer => Buffer.concat(lines.map((line) => line.bytes))
+const code = (cell: string | undefined): string => /^`(.*)`$/.exec(cell ?? '')?.[1] ?? `not code: ${cell}`
+const widths = { bytes: undefined, u16: 2, u32: 4, u64: 8 }
+
+/** Every field begins where the one before it ends, and is as wide as its type. */
+function expectSizesAddUp(rows: readonly Row[], end: number): void {
+  let position = 0
+  for (const row of rows) {
+    expect(Number(row['position']), row['field']).toBe(position)
+    const width = widths[row['type'] as keyof typeof widths]
+    if (width !== undefined) expect(Number(row['size']), row['field']).toBe(width)
+    position += Number(row['size'])
+  }
+  expect(position).toBe(end)
+}
+
+/** A hex example has one line per field, as wide as the table says and named alike. */
+function expectLinesFollow(rows: readonly Row[], lines: readonly HexLine[]): void {
+  expect(lines.map((line) => line.note)).toEqual(rows.map((row) => row['field']))
+  expect(lines.map((line) => line.bytes.length)).toEqual(rows.map((row) => Number(row['size'])))
+}
+
+describe('the segment header in the format document', () => {
+  const rows = table('header')
+  const header = json<SegmentHeader>('header')
+
+  it('has the fields of the code, without gap or overlap', () => {
+    expectSizesAddUp(rows, headerBytes)
+    expect(text).toContain(`position = offset − baseOffset + ${headerBytes}`)
+    expect(text.startsWith(`# The format, version ${formatVersion}\n`)).toBe(true)
+  })
+
+  it('is the example that the code encodes and decodes', () => {
+    const lines = hex('header')
+    expectLinesFollow(rows, lines)
+    expect(bytesOf(lines)).toEqual(encodeHeader(header))
+    expect(decodeHeader(bytesOf(lines))).toMatchObject({ right: header })
+    expect(code(rows[0]?.['meaning'])).toBe(lines[0]?.bytes.toString('latin1'))
+  })
+
+  it('has the fields that a change of the argument moves', () => {
+    const changed: readonly (readonly [string, Partial<SegmentHeader>])[] = [
+      ['createdAt', { createdAt: 1 }],
+      ['baseOffset', { baseOffset: 2 ** 40 + 1 }],
+      ['logId', { logId: 3 }]
+    ]
+    const example = encodeHeader(header)
+    for (const [field, change] of changed) {
+      const row = rows.find((one) => one['field'] === field) as Row
+      const start = Number(row['position'])
+      const end = start + Number(row['size'])
+      const other = encodeHeader({ ...header, ...change })
+      expect(other.subarray(start, end)).not.toEqual(example.subarray(start, end))
+      other.copy(example, start, start, end)
+      other.copy(example, 28, 28)
+      expect(other, field).toEqual(example)
+      encodeHeader(header).copy(example)
+    }
+  })
+})
+
+describe('the frame in the format document', () => {
+  const rows = table('frame')
+  const { logId, createdAt } = json<SegmentHeader>('header')
+  const events = json<readonly unknown[]>('batch')
+  const offsets = blocks.flatMap(({ info }) => (/^hex frame \d+$/.test(info) ? [Number(info.slice(10))] : []))
+
+  it('costs what the code says besides its payload', () => {
+    expect(rows.map((row) => row['position'])).toEqual(['0', '4', '4 + length'])
+    expect(rows.map((row) => row['size'])).toEqual(['4', 'length', '4'])
+    expect(4 + 4).toBe(frameOverheadBytes)
+    expect(rows[0]?.['meaning']).toContain(`from 1 to ${limits.payloadBytesMax}`)
+  })
+
+  it('is one example for each event of the batch, as the code writes them', () => {
+    expect(offsets).toHaveLength(events.length)
+    let offset = 0
+    for (const [index, event] of events.entries()) {
+      expect(offsets[index]).toBe(offset)
+      const lines = hex(`frame ${offset}`)
+      const bytes = bytesOf(lines)
+      const encoded = encodeEvent(event, index, () => 'unused')
+      if (isLeft(encoded)) throw encoded.left
+      const record = { durableBefore: undefined, version: index + 1, writeTimestampMs: createdAt + index }
+      const payload = Buffer.from(recordJson(encoded.right.json, record))
+      const sealed = Buffer.concat([Buffer.alloc(4), payload, Buffer.alloc(4)])
+      const seed = frameSeed(logId, offset)
+      sealFrame(sealed, 0, { payloadBytes: payload.length, continued: index + 1 < events.length, seed })
+      expect(bytes).toEqual(sealed)
+      expect(checkFrame(bytes, 0, bytes.length, seed)).toBeUndefined()
+      expectNotesHold(lines, { payload, continued: index + 1 < events.length, seed })
+      offset += bytes.length
+    }
+    expect(text).toContain(`next frame will be at offset ${offset}, in the file at position ${offset + headerBytes}.`)
+  })
+
+  it('states the time that the record holds', () => {
+    for (const [index, offset] of offsets.entries()) {
+      expect(text).toContain(`frame at offset ${offset}, written at ${createdAt + index} ms:`)
+    }
+  })
+})
+
+function expectNotesHold(
+  lines: readonly HexLine[],
+  frame: { readonly payload: Buffer; readonly continued: boolean; readonly seed: number }
+): void {
+  const state = frame.continued ? 'continued' : 'the batch ends here'
+  expect(lines[0]?.note).toBe(`length word: ${frame.payload.length}, ${state}`)
+  const inner = lines.slice(1, -1)
+  for (const line of inner) expect(line.note).toBe(`|${line.bytes.toString('latin1')}|`)
+  expect(inner.map((line) => line.note.slice(1, -1)).join('')).toBe(frame.payload.toString())
+  const seed = frame.seed
+    .toString(16)
+    .padStart(8, '0')
+    .replace(/(..)(?=.)/g, '$1 ')
+  expect(lines.at(-1)?.note).toBe(`CRC-32, from the seed ${seed}`)
+}
+
+describe('the record in the format document', () => {
+  const full = {
+    aggregateId: 'a',
+    eventId: 'e',
+    eventType: 't',
+    metadata: {},
+    namespace: 'n',
+    payload: null,
+    schemaId: 's',
+    schemaVersion: 1,
+    tags: ['x']
+  }
+
+  it('has the fields that the code writes, in the order of their keys', () => {
+    const encoded = encodeEvent(full, 0, () => 'unused')
+    if (isLeft(encoded)) throw encoded.left
+    const written = recordJson(encoded.right.json, { durableBefore: 1, version: 1, writeTimestampMs: 1 })
+    const record = JSON.parse(written) as { readonly event: object }
+    expect(table('record').map((row) => row['field'])).toEqual(Object.keys(record))
+    expect(table('event').map((row) => row['field'])).toEqual(Object.keys(record.event))
+    expect(written).toBe(stableStringify(record))
+  })
+
+  it('says which fields an event may leave out', () => {
+    for (const row of table('event')) {
+      const field = row['field'] as keyof typeof full
+      const { [field]: _, ...rest } = full
+      const encoded = encodeEvent(rest, 0, () => 'made')
+      // The writer makes an event id where none is given, so that it is always stated.
+      const required = row['stated'] === 'always' && field !== 'eventId'
+      expect(isRight(encoded), field).toBe(!required)
+    }
+  })
+
+  it('carries values as the table of coercions says', () => {
+    for (const row of table('coercions')) {
+      const value: unknown = runInThisContext(`(${code(row['passed'])})`)
+      expect(canonicalJson(value), row['passed']).toMatchObject({ right: code(row['stored']) })
+    }
+  })
+
+  it('refuses values where the table of refusals says', () => {
+    for (const row of table('refusals')) {
+      const value: unknown = runInThisContext(`(${code(row['passed'])})`)
+      expect(canonicalJson(value), row['passed']).toMatchObject({ left: { path: code(row['refused at']) } })
+    }
+  })
+})
+
+describe('the limits in the format document', () => {
+  it('are the constants of the code, all of them', () => {
+    const stated = table('limits').map((row) => [row['limit'], Number(row['value'])])
+    expect(Object.fromEntries(stated)).toEqual({ ...limits })
+  })
+})
+
+describe('the mark in the format document', () => {
+  const rows = table('mark')
+  const mark = json<Mark>('mark')
+
+  it('has the fields of the code, without gap or overlap', () => {
+    expectSizesAddUp(rows, markRecordBytes)
+    expect(markPosition({ ...mark, sequence: 2 })).toBe(0)
+    expect(text).toContain(`the second at position ${markPosition({ ...mark, sequence: 3 })}`)
+    expect(table('folder').map((row) => code(row['name']))).toContain(markName)
+  })
+
+  it('is the example that the code encodes and decodes', () => {
+    const lines = hex('mark')
+    expectLinesFollow(rows, lines)
+    expect(bytesOf(lines)).toEqual(encodeMark(mark))
+    const file = Buffer.alloc(markPosition(mark) + markRecordBytes)
+    bytesOf(lines).copy(file, markPosition(mark))
+    expect(decodeMark(file, mark.logId)).toEqual(mark)
+  })
+})

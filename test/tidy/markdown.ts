@@ -1,0 +1,58 @@
+// Reads what the documents' tests need of Markdown: fenced blocks, tables that a comment names, and annotated bytes.
+
+/** A fenced block: what stands behind the opening fence, the text inside, and the line of the fence, from 1. */
+export interface CodeBlock {
+  readonly info: string
+  readonly text: string
+  readonly line: number
+}
+
+/** The fenced blocks of a document, in order. */
+export function codeBlocks(text: string): readonly CodeBlock[] {
+  return [...text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)].map((match) => ({
+    info: (match[1] as string).trim(),
+    text: match[2] as string,
+    line: text.slice(0, match.index).split('\n').length
+  }))
+}
+
+/** A table's row by the names of its columns. */
+export type Row = Readonly<Record<string, string>>
+
+/** The tables that follow a line `<!-- table: name -->`. */
+export function tables(text: string): ReadonlyMap<string, readonly Row[]> {
+  const found = text.matchAll(/^<!-- table: ([\w-]+) -->\n+((?:\|.*\n)+)/gm)
+  return new Map([...found].map((match) => [match[1] as string, rows(match[2] as string)]))
+}
+
+function rows(table: string): readonly Row[] {
+  const [head, , ...body] = table.trimEnd().split('\n').map(cells)
+  return body.map((row) =>
+    Object.fromEntries((head as readonly string[]).map((name, place) => [name, row[place] ?? '']))
+  )
+}
+
+function cells(line: string): readonly string[] {
+  return line
+    .slice(1, line.lastIndexOf('|'))
+    .split('|')
+    .map((cell) => cell.trim())
+}
+
+/** A line of an annotated example: bytes, and what they are. */
+export interface HexLine {
+  readonly bytes: Buffer
+  readonly note: string
+}
+
+/** The lines of an example: bytes in hexadecimal, at least two spaces, a note. */
+export function hexLines(text: string): readonly HexLine[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const match = /^([0-9a-f]{2}(?: [0-9a-f]{2})*) {2,}(\S.*)$/.exec(line)
+      if (match === null) throw new Error(`no annotated bytes: ${line}`)
+      return { bytes: Buffer.from((match[1] as string).replaceAll(' ', ''), 'hex'), note: match[2] as string }
+    })
+}
