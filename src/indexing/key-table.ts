@@ -10,15 +10,18 @@ import { assert } from '../core/assert.ts'
 /** The end of a chain. */
 const none = 0xffff_ffff
 
-/** A table as it was when it was frozen: the keys in ascending order of UTF-16 code units. */
+/** A table as it was when it was frozen. */
 export interface FrozenKeys {
+  /** In ascending order of UTF-16 code units. */
   readonly keys: readonly string[]
-  /** How many events the key at `place` has. */
-  readonly count: (place: number) => number
+  /** The number under which the others answer for a key. */
+  readonly id: (key: string) => number
+  /** How many events the key has. */
+  readonly count: (id: number) => number
   /** The last version noted for it, 0 when there is none. */
-  readonly version: (place: number) => number
+  readonly version: (id: number) => number
   /** Its offsets relative to the segment's base, ascending. */
-  readonly offsets: (place: number) => number[]
+  readonly offsets: (id: number) => number[]
 }
 
 export class KeyTable {
@@ -37,22 +40,21 @@ export class KeyTable {
 
   /** Notes that the event at `offset`, relative to the base, has `key`. Offsets never fall; an equal one says nothing. */
   add(key: string, offset: number): number {
-    const known = this.#ids.get(key)
-    const id = known ?? this.#register(key)
-    const last = this.#lasts[id] as number
-    if (last !== none && this.#offsets[last] === offset) return id
-    if (this.#postings === this.#offsets.length) this.#grow()
-    const entry = this.#postings++
-    this.#offsets[entry] = offset
-    this.#previous[entry] = last
-    this.#lasts[id] = entry
-    this.#counts[id] = (this.#counts[id] as number) + 1
+    const id = this.#ids.get(key) ?? this.#register(key)
+    this.#append(id, offset)
     return id
   }
 
   /** Notes the last version of the key that `add` returned. */
   setVersion(id: number, version: number): void {
     this.#versions[id] = version
+  }
+
+  /** Takes over a key from a file, whose offsets are relative to the base and ascend. The table does not know it yet. */
+  load(source: { readonly key: string; readonly version: number; readonly offsets: readonly number[] }): void {
+    const id = this.#register(source.key)
+    for (const offset of source.offsets) this.#append(id, offset)
+    this.setVersion(id, source.version)
   }
 
   id(key: string): number | undefined {
@@ -78,15 +80,12 @@ export class KeyTable {
     const counts = this.#counts.slice()
     const versions = this.#versions.slice()
     const lasts = this.#lasts.slice()
-    const idAt = (place: number): number => this.#ids.get(keys[place] as string) as number
     return {
       keys,
-      count: (place) => counts[idAt(place)] as number,
-      version: (place) => versions[idAt(place)] as number,
-      offsets: (place) => {
-        const id = idAt(place)
-        return this.#chain(lasts[id] as number, counts[id] as number, 0)
-      }
+      id: (key) => this.#ids.get(key) as number,
+      count: (id) => counts[id] as number,
+      version: (id) => versions[id] as number,
+      offsets: (id) => this.#chain(lasts[id] as number, counts[id] as number, 0)
     }
   }
 
@@ -98,6 +97,17 @@ export class KeyTable {
     this.#versions.push(0)
     this.#lasts.push(none)
     return id
+  }
+
+  #append(id: number, offset: number): void {
+    const last = this.#lasts[id] as number
+    if (last !== none && this.#offsets[last] === offset) return
+    if (this.#postings === this.#offsets.length) this.#grow()
+    const entry = this.#postings++
+    this.#offsets[entry] = offset
+    this.#previous[entry] = last
+    this.#lasts[id] = entry
+    this.#counts[id] = (this.#counts[id] as number) + 1
   }
 
   #grow(): void {
@@ -112,13 +122,13 @@ export class KeyTable {
   }
 
   #chain(last: number, count: number, base: number): number[] {
-    const offsets = new Array<number>(count)
+    const offsets: number[] = []
     let entry = last
-    for (let place = count - 1; place >= 0; place--) {
-      offsets[place] = base + (this.#offsets[entry] as number)
+    for (let left = count; left > 0; left--) {
+      offsets.push(base + (this.#offsets[entry] as number))
       entry = this.#previous[entry] as number
     }
-    return offsets
+    return offsets.reverse()
   }
 
   #sort(): readonly string[] {

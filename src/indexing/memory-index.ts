@@ -9,6 +9,8 @@ import type { EventKeys } from '../core/event.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { keyKind, type KeyKind } from './format.ts'
+import type { IndexFile } from './index-file.ts'
+import { indexParts } from './index-writer.ts'
 import { KeyTable } from './key-table.ts'
 import type { IndexError, SegmentIndex } from './segment-index.ts'
 import { selectOffsets, type FindKey } from './select.ts'
@@ -24,15 +26,19 @@ export interface IndexedFrame {
   readonly writeTimestampMs: number
 }
 
+const kindsInOrder: readonly KeyKind[] = [keyKind.aggregate, keyKind.type, keyKind.namespace, keyKind.tag]
+
 export class MemoryIndex implements SegmentIndex {
   readonly base: number
+  readonly #logId: number
+  // What has been indexed so far; only `add` and `addDamage` move it on.
   #end: number
   #lastFrameCrc = 0
   #events = 0
   #firstTimestampMs = 0
   #lastTimestampMs = 0
-  readonly #damage: DamagedRegion[] = []
-  readonly #timeline = new Timeline()
+  #damage: DamagedRegion[] = []
+  #timeline = new Timeline()
   readonly #aggregates = new KeyTable()
   readonly #types = new KeyTable()
   readonly #namespaces = new KeyTable()
@@ -40,6 +46,7 @@ export class MemoryIndex implements SegmentIndex {
 
   constructor(segment: { readonly logId: number; readonly base: number }) {
     this.base = segment.base
+    this.#logId = segment.logId
     this.#end = segment.base
   }
 
@@ -67,6 +74,7 @@ export class MemoryIndex implements SegmentIndex {
   add(frame: IndexedFrame, keys: EventKeys): void {
     assert(frame.offset >= this.#end && frame.nextOffset > frame.offset, 'frames are indexed in the order of the log')
     const offset = frame.offset - this.base
+    assert(offset <= 0xffff_ffff, 'a segment ends within 2^32 bytes of its base')
     // A foreign writer's clock may fall or be negative; only the running maximum is of use for searching.
     const time = Math.max(this.#lastTimestampMs, frame.writeTimestampMs)
     if (this.#events === 0) this.#firstTimestampMs = time
@@ -86,6 +94,46 @@ export class MemoryIndex implements SegmentIndex {
     assert(region.offset >= this.#end && region.nextOffset >= region.offset, 'damage is noted in the order of the log')
     this.#damage.push(region)
     this.#end = region.nextOffset
+  }
+
+  /**
+   * The bytes of the index file of what is indexed now. What is added while the parts are taken does not show in
+   * them, so the caller may let other work run in between.
+   */
+  parts(): Iterable<Uint8Array> {
+    return indexParts({
+      logId: this.#logId,
+      lastFrameCrc: this.#lastFrameCrc,
+      base: this.base,
+      end: this.#end,
+      events: this.#events,
+      firstTimestampMs: this.#firstTimestampMs,
+      lastTimestampMs: this.#lastTimestampMs,
+      tables: kindsInOrder.map((kind) => ({ kind, frozen: this.#table(kind).freeze() })),
+      timeline: this.#timeline.copy(),
+      damage: this.#damage.slice()
+    })
+  }
+
+  /** The index that a file was written from: what is added to it goes on from the file's end. */
+  static from(file: IndexFile): Either<IndexError, MemoryIndex> {
+    const index = new MemoryIndex({ logId: file.logId, base: file.base })
+    for (const next of file.keys()) {
+      if (next._tag === 'Left') return next
+      index.#table(next.right.kind).load(next.right)
+    }
+    const timeline = file.timeline()
+    if (timeline._tag === 'Left') return timeline
+    const damage = file.damage()
+    if (damage._tag === 'Left') return damage
+    index.#timeline = timeline.right.copy()
+    index.#damage = damage.right.slice()
+    index.#end = file.end
+    index.#lastFrameCrc = file.lastFrameCrc
+    index.#events = file.events
+    index.#firstTimestampMs = file.firstTimestampMs
+    index.#lastTimestampMs = file.lastTimestampMs
+    return right(index)
   }
 
   damage(): Either<IndexError, readonly DamagedRegion[]> {
@@ -141,7 +189,9 @@ export class MemoryIndex implements SegmentIndex {
 
 function* summaries(table: KeyTable, prefix: string): Generator<Either<IndexError, AggregateSummary>> {
   const frozen = table.freeze()
-  for (let place = countBelow(frozen.keys, prefix); frozen.keys[place]?.startsWith(prefix) === true; place++) {
-    yield right({ aggregateId: frozen.keys[place] as string, version: Version(frozen.version(place)) })
+  for (let place = countBelow(frozen.keys, prefix); place < frozen.keys.length; place++) {
+    const aggregateId = frozen.keys[place] as string
+    if (!aggregateId.startsWith(prefix)) return
+    yield right({ aggregateId, version: Version(frozen.version(frozen.id(aggregateId))) })
   }
 }

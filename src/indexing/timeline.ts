@@ -20,6 +20,13 @@ export class Timeline {
     this.#strideEnd = (Math.floor(offset / strideBytes) + 1) * strideBytes
   }
 
+  /** One that goes on from here, apart from this one. */
+  copy(): Timeline {
+    const copy = new Timeline()
+    this.offsets.forEach((offset, place) => copy.add(offset, this.times[place] as number))
+    return copy
+  }
+
   /** The greatest entry ≤ `offset`, or 0. */
   frameBefore(offset: number): number {
     return this.offsets[countBelow(this.offsets, offset + 1) - 1] ?? 0

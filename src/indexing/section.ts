@@ -1,0 +1,222 @@
+// The sections of an index file (see format.ts): records to bytes and back. What stands in a section is checked as
+// strictly as if it had no checksum: everything ascends, everything lies in the segment, all bytes are used. A Left
+// says in words what does not fit.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { Offset } from '../core/brand.ts'
+import type { CorruptReason, DamagedRegion } from '../core/error.ts'
+import { ByteReader, type ByteWriter, type KeyBytes } from './bytes.ts'
+import { keyKind, type IndexTrailer, type KeyKind, type KindKey } from './format.ts'
+import { Timeline } from './timeline.ts'
+
+/** What a key's entry says. */
+export interface KeyEntry extends KindKey {
+  readonly events: number
+  /** 0 for what is not an aggregate. */
+  readonly version: number
+  readonly postingsBytes: number
+  readonly postingsCrc: number
+}
+
+/** A key block whose checksum holds: its entries' bytes, and how many bytes of postings stand before it. */
+export interface KeyBlock {
+  readonly entries: Buffer
+  readonly postingsBytes: number
+}
+
+/** Where a key's postings stand in its group. */
+export interface FoundEntry {
+  readonly events: number
+  readonly version: number
+  readonly postingsAt: number
+  readonly postingsBytes: number
+  readonly postingsCrc: number
+}
+
+export function writeEntry(target: ByteWriter, entry: KeyEntry): void {
+  target.u8(entry.kind)
+  target.key(entry.key)
+  target.varint(entry.events)
+  if (entry.kind === keyKind.aggregate) target.varint(entry.version)
+  target.varint(entry.postingsBytes)
+  target.u32(entry.postingsCrc)
+}
+
+/** The entry of one key, or undefined when the block has none. Makes no string of any key: it is the lookup. */
+export function findEntry(block: KeyBlock, kind: KeyKind, key: KeyBytes): Either<string, FoundEntry | undefined> {
+  const source = new ByteReader(block.entries, 0, block.entries.length)
+  let postingsAt = 0
+  while (!source.done) {
+    const kindHere = source.u8()
+    const sameKey = source.isKey(key)
+    const events = source.varint()
+    const version = kindHere === keyKind.aggregate ? source.varint() : 0
+    const postingsBytes = source.varint()
+    const postingsCrc = source.u32()
+    if (source.failed || postingsAt + postingsBytes > block.postingsBytes) return left('content: a key block')
+    if (sameKey && kindHere === kind) return right({ events, version, postingsAt, postingsBytes, postingsCrc })
+    postingsAt += postingsBytes
+  }
+  return right(undefined)
+}
+
+/** All entries of a block. */
+export function readEntries(block: KeyBlock): Either<string, KeyEntry[]> {
+  const source = new ByteReader(block.entries, 0, block.entries.length)
+  const entries: KeyEntry[] = []
+  let bytes = 0
+  while (!source.done) {
+    const kind = source.u8()
+    const key = source.key()
+    const events = source.varint()
+    const version = kind === keyKind.aggregate ? source.varint() : 0
+    const entry = { kind: kind as KeyKind, key, events, version, postingsBytes: source.varint() }
+    entries.push({ ...entry, postingsCrc: source.u32() })
+    bytes += entry.postingsBytes
+    if (source.failed || !isKeyKind(kind)) return left('content: a key block')
+  }
+  return bytes === block.postingsBytes ? right(entries) : left('content: a key block and its postings differ')
+}
+
+function isKeyKind(kind: number): kind is KeyKind {
+  return kind >= keyKind.aggregate && kind <= keyKind.tag
+}
+
+export function writePostings(target: ByteWriter, offsets: readonly number[]): void {
+  let before = 0
+  for (let place = 0; place < offsets.length; place++) {
+    const offset = offsets[place] as number
+    target.varint(offset - before)
+    before = offset
+  }
+}
+
+/** The offsets in `bytes`, which are `events` many and below `limit`; `base` is added to each. */
+export function readPostings(
+  bytes: Buffer,
+  entry: { readonly events: number; readonly base: number; readonly limit: number }
+): Either<string, number[]> {
+  const source = new ByteReader(bytes, 0, bytes.length)
+  const offsets: number[] = []
+  let offset = 0
+  while (!source.done) {
+    const step = source.varint()
+    offset += step
+    if (source.failed || offset >= entry.limit || (step === 0 && offsets.length > 0)) return left('content: postings')
+    offsets.push(entry.base + offset)
+  }
+  return offsets.length === entry.events ? right(offsets) : left('content: a count and its postings differ')
+}
+
+/** Where the groups stand and with which key each begins. */
+export interface Directory {
+  readonly firsts: readonly KindKey[]
+  /** The file position of each group, and behind the last one. */
+  readonly starts: readonly number[]
+  /** How many of a group's bytes are postings; the key block and its CRC follow. */
+  readonly postingsBytes: readonly number[]
+}
+
+export interface DirectoryRecord extends KindKey {
+  readonly postingsBytes: number
+  /** With its CRC. */
+  readonly blockBytes: number
+}
+
+export function writeDirectoryRecord(target: ByteWriter, record: DirectoryRecord): void {
+  target.u8(record.kind)
+  target.key(record.key)
+  target.varint(record.postingsBytes)
+  target.varint(record.blockBytes)
+}
+
+/** The directory of groups that fill `groupsBytes` from the start of the file. */
+export function readDirectory(bytes: Buffer, groupsBytes: number): Either<string, Directory> {
+  const source = new ByteReader(bytes, 0, bytes.length)
+  const firsts: KindKey[] = []
+  const starts = [0]
+  const postingsBytes: number[] = []
+  let position = 0
+  while (!source.done) {
+    const kind = source.u8()
+    const key = source.key()
+    const postings = source.varint()
+    const block = source.varint()
+    position += postings + block
+    if (source.failed || !isKeyKind(kind) || block < 4 || position > groupsBytes) return left('content: the directory')
+    firsts.push({ kind, key })
+    postingsBytes.push(postings)
+    starts.push(position)
+  }
+  return position === groupsBytes
+    ? right({ firsts, starts, postingsBytes })
+    : left('content: the directory and the groups differ')
+}
+
+export function writeStrides(target: ByteWriter, timeline: Timeline, firstTimestampMs: number): void {
+  let offsetBefore = 0
+  let timeBefore = firstTimestampMs
+  for (let place = 0; place < timeline.offsets.length; place++) {
+    const offset = timeline.offsets[place] as number
+    const time = timeline.times[place] as number
+    target.varint(offset - offsetBefore)
+    target.varint(time - timeBefore)
+    offsetBefore = offset
+    timeBefore = time
+  }
+}
+
+export function readStrides(bytes: Buffer, trailer: IndexTrailer): Either<string, Timeline> {
+  const source = new ByteReader(bytes, 0, bytes.length)
+  const timeline = new Timeline()
+  let offset = 0
+  let time = trailer.firstTimestampMs
+  for (let count = 1; !source.done; count++) {
+    offset += source.varint()
+    time += source.varint()
+    if (source.failed || offset >= trailer.end - trailer.base || time > trailer.lastTimestampMs) {
+      return left('content: the strides')
+    }
+    timeline.add(offset, time)
+    if (timeline.offsets.length !== count) return left('content: two entries in one stride')
+  }
+  return right(timeline)
+}
+
+/** The byte that stands for a reason. A code once used keeps its meaning. */
+const reasonCodes: Readonly<Record<CorruptReason, number>> = {
+  checksum: 1,
+  framing: 2,
+  zeros: 3,
+  missing: 4,
+  content: 5
+}
+
+const reasonOfCode: ReadonlyMap<number, CorruptReason> = new Map(
+  Object.entries(reasonCodes).map(([reason, code]) => [code, reason as CorruptReason])
+)
+
+export function writeDamage(target: ByteWriter, regions: readonly DamagedRegion[], base: number): void {
+  let before = base
+  for (const { offset, nextOffset, reason } of regions) {
+    target.varint(offset - before)
+    target.varint(nextOffset - offset)
+    target.u8(reasonCodes[reason])
+    before = nextOffset
+  }
+}
+
+export function readDamage(bytes: Buffer, trailer: IndexTrailer): Either<string, DamagedRegion[]> {
+  const source = new ByteReader(bytes, 0, bytes.length)
+  const regions: DamagedRegion[] = []
+  let before = trailer.base
+  while (!source.done) {
+    const offset = before + source.varint()
+    const nextOffset = offset + source.varint()
+    const reason = reasonOfCode.get(source.u8())
+    if (source.failed || reason === undefined || nextOffset > trailer.end) return left('content: the damage')
+    regions.push({ offset: Offset(offset), nextOffset: Offset(nextOffset), reason })
+    before = nextOffset
+  }
+  return right(regions)
+}
