@@ -56,3 +56,49 @@ export function hexLines(text: string): readonly HexLine[] {
       return { bytes: Buffer.from((match[1] as string).replaceAll(' ', ''), 'hex'), note: match[2] as string }
     })
 }
+
+/** A program of a document, put together from its blocks. */
+export interface Program {
+  /** The line of its first block. */
+  readonly line: number
+  readonly text: string
+  readonly runs: boolean
+  /** What it must print, when the document says so. */
+  readonly output: string | undefined
+}
+
+/** The programs of a document, in order. */
+export function programs(text: string): readonly Program[] {
+  return codeBlocks(text).reduce<readonly Program[]>((found, block) => {
+    const last = found.at(-1)
+    const earlier = found.slice(0, -1)
+    const [language, mode] = block.info.split(' ')
+    if (last !== undefined && block.info === 'text output') return [...earlier, { ...last, output: block.text }]
+    if (language !== 'ts' && language !== 'js' && language !== 'typescript' && language !== 'javascript') return found
+    if (last !== undefined && mode === 'more') return [...earlier, { ...last, text: `${last.text}\n${block.text}` }]
+    return [...found, { line: block.line, text: block.text, runs: mode !== 'no-run', output: undefined }]
+  }, [])
+}
+
+function withoutCode(text: string): string {
+  return text.replace(/^```.*\n[\s\S]*?^```$/gm, '').replace(/`[^`\n]*`/g, '')
+}
+
+/** Where the links of a document lead inside the repository: paths from its folder, with their anchors. */
+export function linksOf(text: string): readonly string[] {
+  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)]
+    .map((match) => match[1] as string)
+    .filter((link) => !/^[a-z]+:/.test(link))
+}
+
+/** The anchors of a document's headings, as GitHub makes them. */
+export function anchors(text: string): readonly string[] {
+  const headings = text.replace(/^```.*\n[\s\S]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)
+  return [...headings].map((match) =>
+    (match[1] as string)
+      .trim()
+      .toLowerCase()
+      .replace(/[^\w\s-]/gu, '')
+      .replaceAll(' ', '-')
+  )
+}
