@@ -1,3 +1,5 @@
+// Which one of io-ts's errors a person gets to see, and how it reads.
+
 import { isLeft, type Either } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
@@ -183,7 +185,7 @@ describe('the value in a reason', () => {
     const cycle: { self?: unknown } = {}
     cycle.self = cycle
     expect(shown(cycle)).toBe('{"self":{"self":{"self":{…}}}}')
-    const trap = Object.defineProperty({}, 'x', { enumerable: true, get: () => JSON.parse('{') })
+    const trap = Object.defineProperty({}, 'x', { enumerable: true, get: (): unknown => JSON.parse('{') })
     expect(shown(trap)).toBe('a value that cannot be read')
   })
 

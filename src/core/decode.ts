@@ -24,7 +24,7 @@ export function firstFault(errors: t.Errors): Fault {
   const leads = settle(errors.map(leadOf), 0)
   const first = leads[0]
   if (first === undefined) return { path: '$', reason: 'the codec refuses it and does not say why' }
-  const best = leads.reduce((deepest, lead) => (depth(lead) > depth(deepest) ? lead : deepest), first)
+  const best = leads.reduce((deeper, lead) => (depth(lead) > depth(deeper) ? lead : deeper), first)
   const expected = shorten(best.expected.join(' or '), expectedMax)
   return { path: pathOf(best.context), reason: best.message ?? `expected ${expected}, got ${show(best.value)}` }
 }
@@ -63,10 +63,9 @@ interface Tagged {
 }
 
 /** The codec behind those that add no step of their own to the context. */
-function unwrap(codec: t.Decoder<never, unknown>): Tagged {
-  const tagged = codec as unknown as Tagged
-  const wraps = /^(Exact|Readonly|Refinement|Recursive)Type$/.test(tagged._tag ?? '')
-  return wraps && tagged.type !== undefined ? unwrap(tagged.type) : tagged
+function unwrap(codec: Tagged): Tagged {
+  const wraps = /^(Exact|Readonly|Refinement|Recursive)Type$/.test(codec._tag ?? '')
+  return wraps && codec.type !== undefined ? unwrap(codec.type as Tagged) : codec
 }
 
 /** Whether the entry at `index` leads into a member of a union or an intersection, and not into the value. */
@@ -74,7 +73,7 @@ function isMemberStep(context: t.Context, index: number): boolean {
   const parent = context[index - 1]
   const entry = context[index]
   if (parent === undefined || entry === undefined) return true // the root
-  const tag = unwrap(parent.type)._tag
+  const tag = unwrap(parent.type as Tagged)._tag
   if (tag === 'UnionType' || tag === 'IntersectionType') return /^\d+$/.test(entry.key)
   // A codec made by hand may stand for a union: a step that stays on the same value is none into it.
   return tag === undefined && Object.is(parent.actual, entry.actual)
@@ -100,7 +99,7 @@ function pathOf(context: t.Context): string {
 /** The place in the context, from `from` on, of the first union that was entered by one of its members, or −1. */
 function unionAt(context: t.Context, from: number): number {
   for (let index = from; index + 1 < context.length; index++) {
-    const isUnion = unwrap((context[index] as t.ContextEntry).type)._tag === 'UnionType'
+    const isUnion = unwrap((context[index] as t.ContextEntry).type as Tagged)._tag === 'UnionType'
     if (isUnion && isMemberStep(context, index + 1)) return index
   }
   return -1
@@ -174,7 +173,7 @@ function refusals(context: t.Context): t.Errors {
   const codec = type as t.Any
   if (codec.is(actual)) return []
   const errors: t.ValidationError[] = []
-  for (const part of partsOf(unwrap(codec), actual)) {
+  for (const part of partsOf(unwrap(codec as Tagged), actual)) {
     const inner = [...context, part]
     const found = refusals(inner)
     for (const error of found) errors.push(error)
