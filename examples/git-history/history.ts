@@ -1,0 +1,23 @@
+// Where commits come from: a repository, or the recorded sample. Both give the hashes first and cheaply, so that a
+// second run asks for the commits it lacks only.
+
+import type { Either } from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { Commit } from './commit.ts'
+import type { GitFailed } from './git.ts'
+import type { BadHistory } from './parser.ts'
+
+export type HistoryError = GitFailed | BadHistory
+
+export interface History {
+  /** What to call it; the default log folder is named after it. */
+  readonly name: string
+  /** Where it is, absolute: two clones have two logs. */
+  readonly place: string
+  /** What a reader should know about its counts; empty when there is nothing. */
+  readonly remarks: readonly string[]
+  /** The hashes of all commits that are no merges, parents before children, otherwise older before newer. */
+  readonly list: TaskEither<HistoryError, readonly string[]>
+  /** The commits of these hashes, in this order. A Left is the last thing that is read; leaving early is fine. */
+  readonly read: (hashes: readonly string[]) => AsyncIterable<Either<HistoryError, Commit>>
+}
