@@ -8,11 +8,17 @@ import { isLeft, isRight } from 'fp-ts/lib/Either.js'
 import stableStringify from 'fast-json-stable-stringify'
 import { describe, expect, it } from 'vitest'
 import { canonicalJson } from '../src/core/canon.ts'
-import { encodeEvent, recordJson } from '../src/core/event.ts'
+import { Offset } from '../src/core/brand.ts'
+import type { CorruptReason } from '../src/core/error.ts'
+import { encodeEvent, recordJson, type EventKeys } from '../src/core/event.ts'
 import { checkFrame, frameOverheadBytes, frameSeed, sealFrame } from '../src/core/frame.ts'
 import { decodeHeader, encodeHeader, formatVersion, headerBytes, type SegmentHeader } from '../src/core/header.ts'
 import * as limits from '../src/core/limit.ts'
 import { decodeMark, encodeMark, markName, markPosition, markRecordBytes, type Mark } from '../src/core/mark.ts'
+import { ByteWriter } from '../src/indexing/bytes.ts'
+import { decodeTrailer, encodeTrailer, keyBlockBytes, keyKind, trailerBytes } from '../src/indexing/format.ts'
+import { MemoryIndex } from '../src/indexing/memory-index.ts'
+import { writeDamage, writeEntry } from '../src/indexing/section.ts'
 import { codeBlocks, hexLines, tables, type HexLine, type Row } from './tidy/markdown.ts'
 
 const text = readFileSync(join(import.meta.dirname, '..', 'docs', 'format.md'), 'utf8')
@@ -58,6 +64,26 @@ function expectLinesFollow(rows: readonly Row[], lines: readonly HexLine[]): voi
   expect(lines.map((line) => line.bytes.length)).toEqual(rows.map((row) => Number(row['size'])))
 }
 
+/** Changes one field of the value after the other, and sees only that field's bytes and the CRC change. */
+function expectFieldsStandThere<A extends object>(rows: readonly Row[], encode: (value: A) => Buffer, value: A): void {
+  const crc = rows.at(-1) as Row
+  for (const field of Object.keys(value) as (keyof A & string)[]) {
+    const row = rows.find((one) => one['field'] === field)
+    // The mark's flag is the one field without a row of its own; its example shows it.
+    if (row === undefined) {
+      expect(field).toBe('clean')
+      continue
+    }
+    const changed = encode({ ...value, [field]: (value[field] as number) + 0x1234 })
+    const expected = encode(value)
+    const [start, end] = [Number(row['position']), Number(row['position']) + Number(row['size'])]
+    expect(changed.subarray(start, end), field).not.toEqual(expected.subarray(start, end))
+    changed.copy(expected, start, start, end)
+    changed.copy(expected, Number(crc['position']), Number(crc['position']))
+    expect(changed, field).toEqual(expected)
+  }
+}
+
 describe('the segment header in the format document', () => {
   const rows = table('header')
   const header = json<SegmentHeader>('header')
@@ -76,24 +102,8 @@ describe('the segment header in the format document', () => {
     expect(code(rows[0]?.['meaning'])).toBe(lines[0]?.bytes.toString('latin1'))
   })
 
-  it('has the fields that a change of the argument moves', () => {
-    const changed: readonly (readonly [string, Partial<SegmentHeader>])[] = [
-      ['createdAt', { createdAt: 1 }],
-      ['baseOffset', { baseOffset: 2 ** 40 + 1 }],
-      ['logId', { logId: 3 }]
-    ]
-    const example = encodeHeader(header)
-    for (const [field, change] of changed) {
-      const row = rows.find((one) => one['field'] === field) as Row
-      const start = Number(row['position'])
-      const end = start + Number(row['size'])
-      const other = encodeHeader({ ...header, ...change })
-      expect(other.subarray(start, end)).not.toEqual(example.subarray(start, end))
-      other.copy(example, start, start, end)
-      other.copy(example, 28, 28)
-      expect(other, field).toEqual(example)
-      encodeHeader(header).copy(example)
-    }
+  it('has each field at its position', () => {
+    expectFieldsStandThere(rows, encodeHeader, header)
   })
 })
 
@@ -217,6 +227,7 @@ describe('the mark in the format document', () => {
 
   it('has the fields of the code, without gap or overlap', () => {
     expectSizesAddUp(rows, markRecordBytes)
+    expectFieldsStandThere(rows, encodeMark, mark)
     expect(markPosition({ ...mark, sequence: 2 })).toBe(0)
     expect(text).toContain(`the second at position ${markPosition({ ...mark, sequence: 3 })}`)
     expect(table('folder').map((row) => code(row['name']))).toContain(markName)
@@ -229,5 +240,76 @@ describe('the mark in the format document', () => {
     const file = Buffer.alloc(markPosition(mark) + markRecordBytes)
     bytesOf(lines).copy(file, markPosition(mark))
     expect(decodeMark(file, mark.logId)).toEqual(mark)
+  })
+})
+
+describe('the index in the format document', () => {
+  const rows = table('trailer')
+  const { logId, createdAt } = json<SegmentHeader>('header')
+  const lines = hex('index')
+
+  it('has a trailer with the fields of the code, without gap or overlap', () => {
+    expectSizesAddUp(rows, trailerBytes)
+    expectLinesFollow(rows, lines.slice(-rows.length))
+    const decoded = decodeTrailer(bytesOf(lines).subarray(-trailerBytes), bytesOf(lines).length)
+    if (isLeft(decoded)) throw new Error(decoded.left)
+    expectFieldsStandThere(rows, encodeTrailer, decoded.right)
+    const own = ['reserved', 'magic', 'version', 'flags', 'CRC-32']
+    expect(rows.map((row) => row['field']).filter((field) => !own.includes(field as string))).toEqual(
+      Object.keys(decoded.right)
+    )
+  })
+
+  it('is the file that the code writes for the log of the examples', () => {
+    const index = new MemoryIndex({ logId, base: 0 })
+    let offset = 0
+    for (const [place, event] of json<readonly EventKeys[]>('batch').entries()) {
+      const frame = bytesOf(hex(`frame ${offset}`))
+      const nextOffset = offset + frame.length
+      const crc = frame.readUInt32LE(frame.length - 4)
+      index.add(
+        { offset, nextOffset, crc, version: place + 1, writeTimestampMs: createdAt + place },
+        { aggregateId: event.aggregateId, eventType: event.eventType, namespace: undefined, tags: [] }
+      )
+      offset = nextOffset
+    }
+    expect(bytesOf(lines)).toEqual(Buffer.concat([...index.parts()]))
+  })
+
+  it('has the kinds, the block size and the reasons of the code', () => {
+    const kinds = table('kinds').map((row) => [row['kind'], Number(row['code'])])
+    expect(Object.fromEntries(kinds)).toEqual(keyKind)
+    expect(text).toContain(`has ${keyBlockBytes} bytes, and ends with its CRC`)
+    expect(text).toContain(`stride of ${limits.strideBytes} bytes`)
+    // The compiler holds this list to the code's reasons; the rows must be the same ones.
+    const reasons: Readonly<Record<CorruptReason, true>> = {
+      checksum: true,
+      framing: true,
+      zeros: true,
+      missing: true,
+      content: true
+    }
+    expect(table('reasons').map((row) => row['reason'])).toEqual(Object.keys(reasons))
+    for (const row of table('reasons')) {
+      const section = new ByteWriter()
+      const reason = row['reason'] as CorruptReason
+      writeDamage(section, [{ offset: Offset(105), nextOffset: Offset(125), reason }], 100)
+      expect([...section.take()], reason).toEqual([5, 20, Number(row['code'])])
+    }
+  })
+
+  it('has entries of the fields that the code writes, in their order', () => {
+    const entry = {
+      kind: keyKind.aggregate,
+      key: 'a-1',
+      events: 2,
+      version: 3,
+      postingsBytes: 4,
+      postingsCrc: 0x04030201
+    }
+    expect(table('entry').map((row) => row['field'])).toEqual(Object.keys(entry))
+    const written = new ByteWriter()
+    writeEntry(written, entry)
+    expect([...written.take()]).toEqual([1, 6, 0x61, 0x2d, 0x31, 2, 3, 4, 1, 2, 3, 4])
   })
 })
