@@ -51,19 +51,16 @@ export class MemoryDisk implements Disk {
     })
   }
 
+  /** As Node's disk: top down, and the deepest level that exists is made durable too, as its maker may have died. */
   async makeFolder(folder: string): Promise<Either<DiskError, void>> {
     const names = segmentsOf(folder)
-    for (let depth = 1; depth <= names.length; depth++) {
-      const path = pathOf(names.slice(0, depth))
-      const next = this.#find(pathOf(names.slice(0, depth + 1)))
-      // As on Node's disk, the deepest level that exists is made durable too: its maker may not have lived to do so.
-      if (depth < names.length && next instanceof MemoryFolder) continue
-      const made = await this.#makeLevel(path)
-      if (made._tag === 'Left') return made
-      const synced = await this.syncFolder(pathOf(names.slice(0, depth - 1)))
-      if (synced._tag === 'Left') return synced
-    }
-    return right(undefined)
+    if (names.length === 0) return right(undefined)
+    const parent = pathOf(names.slice(0, -1))
+    const made = await this.#makeLevel(pathOf(names))
+    if (made._tag === 'Right') return this.syncFolder(parent)
+    if (this.#find(parent) !== 'ENOENT') return made
+    const above = await this.makeFolder(parent)
+    return above._tag === 'Left' ? above : this.makeFolder(folder)
   }
 
   open(path: string, mode: OpenMode): Either<DiskError, DiskFile> {
