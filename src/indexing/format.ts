@@ -8,7 +8,8 @@
 //     postings   per key: offsets − base, ascending; the first, then differences, as varints
 //     key block  per key: kind u8 · key · events varint · last version varint (aggregates only) ·
 //                postings' length varint · postings' CRC u32;   then the block's CRC u32
-//                Keys ascend by kind, then by UTF-16 code units, through all groups; a block closes at 4 KiB.
+//                Keys ascend by kind, then by UTF-16 code units, through all groups. A block closes at 4 KiB,
+//                or when its postings reach 64 KiB.
 //   directory  per group: kind u8 and key of its first entry · length of its postings varint · length of its key
 //              block varint;   then CRC u32
 //   strides    per entry: offset − the one before (first: base) varint · time − the one before (first:
@@ -40,6 +41,9 @@ export const trailerBytes = 96
 
 /** A key block closes when it has this many bytes: what one read brings anyway. One long key may exceed it. */
 export const keyBlockBytes = 4_096
+
+/** A group also closes when its postings have this many bytes, so that writing it goes in small steps. */
+export const groupPostingsBytes = 65_536
 
 /** What a key is of. The order is the order in the file. */
 export const keyKind = { aggregate: 1, type: 2, namespace: 3, tag: 4 } as const

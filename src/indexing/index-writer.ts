@@ -3,7 +3,16 @@
 
 import type { DamagedRegion } from '../core/error.ts'
 import { ByteWriter } from './bytes.ts'
-import { encodeTrailer, fileSeed, keyBlockBytes, keyKind, seedAt, type IndexIdentity, type KeyKind } from './format.ts'
+import {
+  encodeTrailer,
+  fileSeed,
+  groupPostingsBytes,
+  keyBlockBytes,
+  keyKind,
+  seedAt,
+  type IndexIdentity,
+  type KeyKind
+} from './format.ts'
 import type { FrozenKeys } from './key-table.ts'
 import { writeDamage, writeDirectoryRecord, writeEntry, writePostings, writeStrides } from './section.ts'
 import type { Timeline } from './timeline.ts'
@@ -78,7 +87,7 @@ class GroupWriter {
   }
 
   get full(): boolean {
-    return this.#block.length >= keyBlockBytes
+    return this.#block.length >= keyBlockBytes || this.#postings.length >= groupPostingsBytes
   }
 
   add(kind: KeyKind, key: string, frozen: FrozenKeys): void {
