@@ -9,17 +9,8 @@ import { pipeline } from 'node:stream/promises'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Commit } from './commit.ts'
-import type { History, HistoryError } from './history.ts'
+import { GitFailed, type History, type HistoryError } from './history.ts'
 import { BadHistory, logFormat, makeParser, type Parser } from './parser.ts'
-
-/** Git is not there, refused, or was ended; the message carries what it said. */
-export class GitFailed extends Error {
-  readonly _tag = 'GitFailed'
-  constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'GitFailed'
-  }
-}
 
 /** The history of the repository that `folder` is in: a clone, a bare clone, a linked worktree. */
 export function gitHistory(folder: string): TaskEither<GitFailed, History> {
@@ -80,11 +71,10 @@ async function* readCommits(folder: string, hashes: readonly string[]): AsyncGen
   let count = 0
   try {
     for await (const chunk of git.stdout as AsyncIterable<Buffer>) {
-      for (const commit of checked(parser.push(chunk), hashes, count)) {
-        yield commit
-        if (commit._tag === 'Left') return
-        count++
-      }
+      const commits = checked(parser.push(chunk), hashes, count)
+      yield* commits
+      if (commits.at(-1)?._tag === 'Left') return
+      count += commits.length
     }
     await fed
     const failure = await ended
@@ -112,10 +102,10 @@ function checked(
   count: number
 ): readonly Either<HistoryError, Commit>[] {
   if (parsed._tag === 'Left') return [parsed]
-  return parsed.right.map((commit, index) => {
-    const asked = hashes[count + index]
-    return commit.hash === asked ? right(commit) : left(new BadHistory(`asked for ${asked}, told ${commit.hash}`))
-  })
+  const wrong = parsed.right.findIndex((commit, index) => commit.hash !== hashes[count + index])
+  if (wrong === -1) return parsed.right.map((commit) => right(commit))
+  const fault = new BadHistory(`asked for ${hashes[count + wrong]}, told ${parsed.right[wrong]?.hash}`)
+  return [...parsed.right.slice(0, wrong).map((commit) => right(commit)), left(fault)]
 }
 
 function* lines(hashes: readonly string[]): Generator<string> {

@@ -4,8 +4,16 @@
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Commit } from './commit.ts'
-import type { GitFailed } from './git.ts'
 import type { BadHistory } from './parser.ts'
+
+/** Git is not there, refused, or was ended; the message carries what it said. */
+export class GitFailed extends Error {
+  readonly _tag = 'GitFailed'
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'GitFailed'
+  }
+}
 
 export type HistoryError = GitFailed | BadHistory
 
