@@ -1,14 +1,17 @@
 // Canonical JSON: keys sorted by UTF-16 code units, no white space, byte for byte what fast-json-stable-stringify
 // prints (a property test holds that), so equal values have equal bytes. The walk refuses, with the path, whatever
-// JSON would carry back as something else: nothing is lost in silence.
+// JSON would carry back as something else: nothing is lost in silence, and whatever the value does, nothing is thrown.
 //
-// Coercions, the complete list: a value with toJSON (a Date) becomes what that returns; properties that are
-// undefined, not enumerable or keyed by a symbol are left out; −0 becomes 0; an object comes back as a plain one.
+// Coercions, the complete list. A value with a method toJSON (a Date) becomes what that returns; it is called once,
+// without an argument, and what it returns is not asked for a toJSON again, as in JSON.stringify. Left out are
+// properties that are undefined, or become so by toJSON, those inherited, not enumerable or keyed by a symbol, and
+// those of an array besides its items. −0 becomes 0, and every object comes back as a plain one. A Buffer, though it
+// has a toJSON, is refused like all binary data: it would come back as a list of numbers.
 //
 // fast-json-stable-stringify itself cannot serve here: it prints NaN as null, drops functions, and costs three to
-// four times JSON.stringify. Key order is found by an insertion sort, since most objects have few keys and the keys
-// of most events come in order already.
+// four times JSON.stringify.
 
+import { isDate } from 'node:util/types'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { depthMax } from './limit.ts'
 
@@ -22,10 +25,24 @@ export interface CanonFault {
 /** The canonical JSON text of `value`, or the first place in it that JSON cannot carry back. */
 export function canonicalJson(value: unknown, root = '$'): Either<CanonFault, string> {
   try {
-    return right(writeValue(value, 0, undefined))
+    return right(writeValue(converted(value), []))
   } catch (error) {
-    if (error instanceof Refusal) return left({ path: root + error.path, reason: error.reason })
-    throw error
+    const refusal = refusalAt('', error)
+    return left({ path: root + refusal.path, reason: refusal.reason })
+  }
+}
+
+/** `path` continued by a property: `$.price`, `$["odd key"]`. */
+export function pathStep(key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+}
+
+/** Says what was thrown, whatever it was: even turning it into a string may throw. */
+export function thrownText(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return 'something that cannot be shown'
   }
 }
 
@@ -38,13 +55,14 @@ class Refusal {
   }
 }
 
-/** The containers that the walk stands in, innermost first; how cycles are seen. */
-interface Chain {
-  readonly value: object
-  readonly outer: Chain | undefined
+/** What unwinds through `step`: a refusal, or what a proxy or getter has thrown. */
+function refusalAt(step: string, thrown: unknown): Refusal {
+  const refusal = thrown instanceof Refusal ? thrown : new Refusal(`reading it throws: ${thrownText(thrown)}`)
+  refusal.path = step + refusal.path
+  return refusal
 }
 
-// Left: undefined, and everything that needs no escape. Lone surrogates are escaped by JSON.stringify and come back.
+// Lone surrogates are escaped by JSON.stringify and come back.
 // oxlint-disable-next-line no-control-regex -- control characters are what must be escaped
 const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/
 
@@ -53,7 +71,24 @@ export function quote(text: string): string {
   return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`
 }
 
-function writeValue(value: unknown, depth: number, chain: Chain | undefined): string {
+/** The containers that the walk stands in, outermost first: how cycles and depth are seen. */
+type Chain = object[]
+
+/** What toJSON makes of the value, or the value itself. */
+function converted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const toJSON = (value as { readonly toJSON?: unknown }).toJSON
+  if (typeof toJSON !== 'function') return value
+  if (ArrayBuffer.isView(value)) throw new Refusal('binary data has no JSON form; convert it to text first')
+  if (isDate(value) && Number.isNaN(value.getTime())) throw new Refusal('an invalid Date has no JSON form')
+  try {
+    return toJSON.call(value) as unknown
+  } catch (error) {
+    throw new Refusal(`toJSON throws: ${thrownText(error)}`)
+  }
+}
+
+function writeValue(value: unknown, chain: Chain): string {
   switch (typeof value) {
     case 'string':
       return quote(value)
@@ -63,7 +98,7 @@ function writeValue(value: unknown, depth: number, chain: Chain | undefined): st
     case 'boolean':
       return value ? 'true' : 'false'
     case 'object':
-      return value === null ? 'null' : writeObject(value, depth, chain)
+      return value === null ? 'null' : writeContainer(value, chain)
     case 'undefined':
       throw new Refusal('undefined has no JSON form; use null, or leave the property out')
     default:
@@ -71,80 +106,75 @@ function writeValue(value: unknown, depth: number, chain: Chain | undefined): st
   }
 }
 
-function writeObject(value: object, depth: number, chain: Chain | undefined): string {
-  if (depth >= depthMax) throw new Refusal(`nested deeper than ${depthMax} levels`)
-  for (let link = chain; link !== undefined; link = link.outer) {
-    if (link.value === value) throw new Refusal('a cycle: the value contains itself')
+function writeContainer(value: object, chain: Chain): string {
+  for (let place = chain.length - 1; place >= 0; place--) {
+    if (chain[place] === value) throw new Refusal('a cycle: the value contains itself')
   }
-  const inner: Chain = { value, outer: chain }
-  const toJSON = readToJSON(value)
-  if (toJSON !== undefined) return writeConverted(value, toJSON, depth, inner)
-  if (Array.isArray(value)) return writeArray(value, depth, inner)
-  refuseExotic(value)
-  return writeRecord(value as Readonly<Record<string, unknown>>, depth, inner)
+  if (chain.length >= depthMax) throw new Refusal(`nested deeper than ${depthMax} levels`)
+  chain.push(value)
+  const text = Array.isArray(value) ? writeArray(value, chain) : writeRecord(value, chain)
+  chain.pop()
+  return text
 }
 
-function readToJSON(value: object): (() => unknown) | undefined {
-  const method = readProperty(value as Readonly<Record<string, unknown>>, 'toJSON')
-  return typeof method === 'function' ? (method as () => unknown) : undefined
-}
+// In both, what a proxy throws when asked for its length or keys belongs to the container, not to a place in it: it
+// unwinds from before the `try`.
 
-function writeConverted(value: object, toJSON: () => unknown, depth: number, chain: Chain): string {
-  let converted: unknown
-  try {
-    converted = toJSON.call(value)
-  } catch (error) {
-    throw new Refusal(`toJSON throws: ${String(error)}`)
-  }
-  if (value instanceof Date && converted === null) throw new Refusal('an invalid Date has no JSON form')
-  return writeValue(converted, depth + 1, chain)
-}
-
-function writeArray(items: readonly unknown[], depth: number, chain: Chain): string {
+function writeArray(items: readonly unknown[], chain: Chain): string {
+  const { length } = items
   let text = '['
-  for (let index = 0; index < items.length; index++) {
-    if (index > 0) text += ','
-    const item = items[index]
-    try {
-      if (item === undefined) throw new Refusal('undefined or a hole in an array has no JSON form; use null')
-      text += writeValue(item, depth + 1, chain)
-    } catch (error) {
-      if (error instanceof Refusal) error.path = `[${index}]${error.path}`
-      throw error
-    }
-  }
-  return text + ']'
-}
-
-function writeRecord(record: Readonly<Record<string, unknown>>, depth: number, chain: Chain): string {
-  const keys = sorted(Object.keys(record))
-  let text = '{'
-  for (const key of keys) {
-    const value = readProperty(record, key)
-    if (value === undefined) continue
-    if (text.length > 1) text += ','
-    try {
-      text += `${quote(key)}:${writeValue(value, depth + 1, chain)}`
-    } catch (error) {
-      if (error instanceof Refusal) error.path = `${pathStep(key)}${error.path}`
-      throw error
-    }
-  }
-  return text + '}'
-}
-
-function readProperty(record: Readonly<Record<string, unknown>>, key: string): unknown {
+  let index = 0
   try {
-    return record[key]
+    for (; index < length; index++) {
+      const item = converted(items[index])
+      if (item === undefined) throw new Refusal('undefined or a hole in an array has no JSON form; use null')
+      text += index > 0 ? `,${writeValue(item, chain)}` : writeValue(item, chain)
+    }
+    return text + ']'
   } catch (error) {
-    const refusal = new Refusal(`the getter throws: ${String(error)}`)
-    refusal.path = pathStep(key)
-    throw refusal
+    throw refusalAt(`[${index}]`, error)
   }
 }
 
-function pathStep(key: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+function writeRecord(value: object, chain: Chain): string {
+  refuseExotic(value)
+  const record = value as Readonly<Record<string, unknown>>
+  const keys = sorted(Object.keys(record))
+  let text = ''
+  let key = ''
+  try {
+    for (key of keys) {
+      const property = converted(record[key])
+      if (property === undefined) continue
+      const printed = printedKey(key)
+      text += (text === '' ? printed.first : printed.next) + writeValue(property, chain)
+    }
+  } catch (error) {
+    throw refusalAt(pathStep(key), error)
+  }
+  return text === '' ? '{}' : text + '}'
+}
+
+/** A key as it opens an object and as it goes on in one: `{"price":` and `,"price":`. */
+interface PrintedKey {
+  readonly first: string
+  readonly next: string
+}
+
+/** Keys repeat from event to event. Emptied when full, so that keys made of data cost time, never memory. */
+const printedKeys = new Map<string, PrintedKey>()
+const printedKeysMax = 4_096
+const printedKeyLengthMax = 64
+
+function printedKey(key: string): PrintedKey {
+  const known = printedKeys.get(key)
+  if (known !== undefined) return known
+  const text = quote(key)
+  const printed: PrintedKey = { first: `{${text}:`, next: `,${text}:` }
+  if (key.length > printedKeyLengthMax) return printed
+  if (printedKeys.size >= printedKeysMax) printedKeys.clear()
+  printedKeys.set(key, printed)
+  return printed
 }
 
 /** Refuses objects whose content is not in their properties, and would come back as `{}` or as something else. */
@@ -152,7 +182,7 @@ function refuseExotic(value: object): void {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return
   const tag = Object.prototype.toString.call(value).slice(8, -1)
-  if (tag !== 'Object' || ArrayBuffer.isView(value)) throw new Refusal(`a ${tag} has no JSON form; convert it first`)
+  if (tag !== 'Object' || ArrayBuffer.isView(value)) throw new Refusal(`${tag} has no JSON form; convert it first`)
 }
 
 /** Sorts in place. Array.prototype.sort costs more than the sort itself on the few keys that objects have. */
