@@ -239,12 +239,10 @@ export type CorruptReason =
   | 'framing'
   /** Zeros where frames should be. */
   | 'zeros'
-  /** The segment ends before the frames it should hold. */
-  | 'truncated'
-  /** A whole segment file is missing. */
+  /** No bytes are there: a segment file is missing, or ends before the frames it should hold. */
   | 'missing'
-  /** The beginning of a batch is there and its end is not. */
-  | 'unfinished'
+  /** The bytes verify and hold no event: written by another program. */
+  | 'content'
 
 /**
  * A region of the log cannot be read. Replay yields this in its place and goes on behind it.

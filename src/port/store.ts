@@ -119,6 +119,8 @@ export interface Store {
   version(aggregateId: string): Promise<Either<DiskError | Closed, Version>>
   /** Every aggregate in the order of its id (UTF-16 code units). */
   aggregates(prefix: string): AsyncIterable<Either<DiskError | Closed, AggregateSummary>>
+  /** The aggregate's first event of this version or a later one, or the end. */
+  seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>>
   /** The first event written at or after the time, or the end. */
   offsetAt(timestampMs: number): Promise<Either<DiskError | Corrupt | Closed, Offset>>
   /** Everything appended so far survives a power cut when this resolves to Right. */

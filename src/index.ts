@@ -1,0 +1,150 @@
+// chronicle-log: the public face, and the place where the concrete parts meet.
+
+import { randomBytes, randomUUID } from 'node:crypto'
+import { resolve } from 'node:path'
+import { left, right } from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type * as t from 'io-ts'
+import { InvalidArgument, type OpenError } from './core/error.ts'
+import { pendingBytesDefault, segmentBytesDefault, segmentBytesMax, segmentBytesMin } from './core/limit.ts'
+import { makeNodeDisk } from './disk/node.ts'
+import { makeSlot } from './disk/slot.ts'
+import { LocalStore } from './log/store.ts'
+import type { Clock, Entropy } from './port/clock.ts'
+import type { Disk } from './port/disk.ts'
+import type { EventBody } from './replay/typed-event.ts'
+import { TypedLog } from './replay/typed-log.ts'
+
+export { Offset, Version } from './core/brand.ts'
+export { defineEvents } from './core/define.ts'
+export type { DefinedEvents, DefineOptions, EventDefinition, MakeOptions } from './core/define.ts'
+export {
+  Aborted,
+  BadSegment,
+  Closed,
+  ConditionFailed,
+  Corrupt,
+  DiskFailed,
+  DiskFull,
+  ForeignSegment,
+  InvalidArgument,
+  InvalidEvent,
+  InvalidOffset,
+  InvalidStored,
+  Locked,
+  NotFound,
+  Overloaded,
+  Poisoned,
+  ReadOnly,
+  UnsupportedVersion
+} from './core/error.ts'
+export type {
+  AppendError,
+  CorruptReason,
+  DamagedRegion,
+  DiskError,
+  OpenError,
+  ReplayError,
+  StorageError,
+  VersionCondition
+} from './core/error.ts'
+export { AnyEvent } from './core/event.ts'
+export type { Event, NewEvent, StoredEvent } from './core/event.ts'
+export { orThrow } from './core/or-throw.ts'
+export type { Query, QueryItem } from './core/query.ts'
+export type { Clock, Entropy } from './port/clock.ts'
+export type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from './port/disk.ts'
+export type { AggregateSummary, Durability, RebuildOptions, Receipt, Recovery } from './port/store.ts'
+export type { Replay, ReplayElement } from './replay/replay.ts'
+export type { Envelope, EventBody, NewRecorded, Recorded } from './replay/typed-event.ts'
+export type { AggregateOptions, AppendOptions, Loaded, Reducer, ReplayOptions } from './replay/typed-log.ts'
+
+export interface OpenOptions<A> {
+  /** Decodes and encodes the events; it fixes their type for the whole log. Without one, payloads are unknown. */
+  readonly codec?: t.Type<A, unknown, unknown> | undefined
+  /** Take no lock and write nothing; any number of readers may have the log open beside its writer. Default false. */
+  readonly readOnly?: boolean | undefined
+  /** Make a log where there is none. Default true; a reader never does. */
+  readonly create?: boolean | undefined
+  /** Roll to a new segment before the frames of one take more than so many bytes. Default 64 MiB. */
+  readonly segmentBytes?: number | undefined
+  /** Sync in the background every so many milliseconds: bounds what a power cut can take of `append`. */
+  readonly sync?: { readonly everyMs: number } | undefined
+  /** How many appended bytes may wait for their receipts before appends are refused as Overloaded. Default 64 MiB. */
+  readonly pendingBytes?: number | undefined
+  readonly disk?: Disk | undefined
+  readonly clock?: Clock | undefined
+  readonly entropy?: Entropy | undefined
+}
+
+const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  every: (periodMs, task) => {
+    const timer = setInterval(task, periodMs)
+    timer.unref()
+    return () => clearInterval(timer)
+  }
+}
+
+const systemEntropy: Entropy = {
+  u32: () => randomBytes(4).readUInt32LE(0),
+  eventId: () => randomUUID()
+}
+
+/**
+ * An event log in a folder.
+ * @example
+ * const log = await orThrow(EventLog.open('./bank', { codec: BankEvent }))
+ * await orThrow(log.append({ aggregateId: 'account-42', eventType: 'Deposited', payload: { cents: 1250 } }))
+ */
+export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
+  /**
+   * Opens the log in `folder`, makes it where there is none, and recovers it when its last writer did not close it.
+   * Errors: Locked, NotFound, BadSegment, ForeignSegment, UnsupportedVersion, InvalidArgument, DiskFull, DiskFailed.
+   */
+  static open<B extends EventBody = EventBody>(
+    folder: string,
+    options: OpenOptions<B> = {}
+  ): TaskEither<OpenError, EventLog<B>> {
+    return async () => {
+      const fault = optionFault(folder, options)
+      if (fault !== undefined) return left(fault)
+      const clock = options.clock ?? systemClock
+      const entropy = options.entropy ?? systemEntropy
+      const disk = options.disk ?? makeNodeDisk({ nowMs: clock.nowMs })
+      const opened = await LocalStore.open(resolve(folder), {
+        disk,
+        slot: makeSlot(disk),
+        clock,
+        entropy,
+        readOnly: options.readOnly ?? false,
+        create: options.create ?? true,
+        segmentBytes: options.segmentBytes ?? segmentBytesDefault,
+        pendingBytes: options.pendingBytes ?? pendingBytesDefault,
+        syncEveryMs: options.sync?.everyMs
+      })
+      if (opened._tag === 'Left') return opened
+      return right(new EventLog<B>(opened.right, { codec: options.codec, newEventId: entropy.eventId }))
+    }
+  }
+}
+
+function optionFault(folder: string, options: Omit<OpenOptions<unknown>, 'codec'>): InvalidArgument | undefined {
+  if (typeof folder !== 'string' || folder === '') return new InvalidArgument('folder', 'is not a path')
+  if (folder.includes('\0')) return new InvalidArgument('folder', 'holds a zero character')
+  const { segmentBytes, pendingBytes, sync } = options
+  return (
+    rangeFault('segmentBytes', segmentBytes, [segmentBytesMin, segmentBytesMax]) ??
+    rangeFault('pendingBytes', pendingBytes, [1, Number.MAX_SAFE_INTEGER]) ??
+    rangeFault('sync.everyMs', sync?.everyMs, [1, 0x7fff_ffff])
+  )
+}
+
+function rangeFault(
+  argument: string,
+  value: number | undefined,
+  [least, most]: readonly [number, number]
+): InvalidArgument | undefined {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return undefined
+  return new InvalidArgument(argument, `is not an integer from ${least} to ${most}`)
+}

@@ -1,0 +1,61 @@
+// Fills a segment's index from the segment's frames: the one way from frames to an index, whether the index was
+// missing, damaged or behind.
+
+import { right, type Either } from 'fp-ts/lib/Either.js'
+import type { Offset } from '../core/brand.ts'
+import type { DamagedRegion, DiskError } from '../core/error.ts'
+import { decodeRecord, type Event, type EventKeys } from '../core/event.ts'
+import { frameBytes } from '../core/frame.ts'
+import type { MemoryIndex } from '../indexing/memory-index.ts'
+import { SegmentScan, type FrameVisitor, type ScanRange } from './scan.ts'
+
+const noTags: readonly string[] = []
+
+/** What an event is found by. */
+export function keysOf(event: Event): EventKeys {
+  const { aggregateId, eventType, namespace, tags } = event
+  return { aggregateId, eventType, namespace, tags: tags ?? noTags }
+}
+
+/** Adds every frame that is visited to an index, and every damage. */
+export class IndexVisitor implements FrameVisitor {
+  private readonly index: MemoryIndex
+
+  constructor(index: MemoryIndex) {
+    this.index = index
+  }
+
+  frame(bytes: Buffer, at: number, payloadBytes: number, offset: number): boolean {
+    const payloadEnd = at + 4 + payloadBytes
+    const nextOffset = offset + frameBytes(payloadBytes)
+    const record = decodeRecord(bytes, at + 4, payloadEnd)
+    if (record._tag === 'Left') {
+      this.damage({ offset: offset as Offset, nextOffset: nextOffset as Offset, reason: 'content' })
+      return true
+    }
+    const { event, version, writeTimestampMs } = record.right
+    const crc = bytes.readUInt32LE(payloadEnd)
+    this.index.add({ offset, nextOffset, crc, version, writeTimestampMs }, keysOf(event))
+    return true
+  }
+
+  damage(region: DamagedRegion): void {
+    this.index.addDamage(region)
+  }
+}
+
+/** Brings an index up to `range.end`, chunk by chunk; `onChunk` is told where it stands and may end it by false. */
+export async function extendIndex(
+  index: MemoryIndex,
+  range: ScanRange,
+  onChunk: (offset: number) => boolean = () => true
+): Promise<Either<DiskError, boolean>> {
+  const scan = new SegmentScan(range)
+  const visitor = new IndexVisitor(index)
+  for (;;) {
+    const more = await scan.step(visitor)
+    if (more._tag === 'Left') return more
+    if (!onChunk(scan.offset)) return right(false)
+    if (!more.right) return right(true)
+  }
+}

@@ -1,0 +1,139 @@
+// Questions that the index answers across segments: an aggregate's version to an offset, a time to an offset; and the
+// rebuilding of that index in the open.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import type { Offset } from '../core/brand.ts'
+import { Aborted, Closed, Corrupt, type DamagedRegion, type DiskError } from '../core/error.ts'
+import { decodeRecord } from '../core/event.ts'
+import { strideBytes } from '../core/limit.ts'
+import { MemoryIndex } from '../indexing/memory-index.ts'
+import type { RebuildOptions } from '../port/store.ts'
+import type { Catalog } from './catalog.ts'
+import { extendIndex } from './index-scan.ts'
+import { SegmentScan, type FrameVisitor } from './scan.ts'
+import type { Segment } from './segment.ts'
+
+/**
+ * The aggregate's first event of `version` or a later one, or the end. Where events were lost, versions have gaps and
+ * the answer may be an event or two too early, never too late.
+ */
+export async function seekVersion(
+  catalog: Catalog,
+  aggregateId: string,
+  version: number
+): Promise<Either<DiskError, Offset>> {
+  const end = catalog.end()
+  for (const segment of catalog.segments) {
+    const last = await catalog.query(segment, (index) => index.version(aggregateId))
+    if (last._tag === 'Left') return last
+    if (last.right < version || last.right === 0) continue
+    const offsets = await catalog.query(segment, (index) => index.aggregateOffsets(aggregateId))
+    if (offsets._tag === 'Left') return offsets
+    const first = last.right - offsets.right.length + 1
+    return right((offsets.right[Math.max(0, version - first)] ?? end) as Offset)
+  }
+  return right(end as Offset)
+}
+
+/** The first event written at `timestampMs` or later, or the end. */
+export async function offsetAtTime(
+  catalog: Catalog,
+  timestampMs: number
+): Promise<Either<DiskError | Corrupt, Offset>> {
+  for (const segment of catalog.segments) {
+    if (segment.index.lastTimestampMs < timestampMs || segment.index.events === 0) continue
+    const start = await catalog.query(segment, (index) => index.frameBeforeTime(timestampMs))
+    if (start._tag === 'Left') return start
+    return firstSince(catalog, segment, { from: start.right, timestampMs })
+  }
+  return right(catalog.end() as Offset)
+}
+
+async function firstSince(
+  catalog: Catalog,
+  segment: Segment,
+  search: { readonly from: number; readonly timestampMs: number }
+): Promise<Either<DiskError | Corrupt, Offset>> {
+  const opened = catalog.options.disk.open(segment.path, 'read')
+  if (opened._tag === 'Left') return opened
+  const probe = new TimeProbe(search.timestampMs)
+  const { logId } = catalog.options
+  const range = { file: opened.right, logId, base: segment.base, from: search.from, end: segment.end }
+  const scanned = await new SegmentScan({ ...range, stepBytes: 2 * strideBytes }).drain(probe)
+  opened.right.close()
+  if (scanned._tag === 'Left') return scanned
+  if (probe.lost !== undefined) return left(new Corrupt(probe.lost))
+  return right((probe.found ?? segment.end) as Offset)
+}
+
+/** Finds the first frame at or after a time. Damage on the way there may have held it, so there is no answer then. */
+class TimeProbe implements FrameVisitor {
+  private readonly timestampMs: number
+  found: number | undefined
+  lost: DamagedRegion | undefined
+
+  constructor(timestampMs: number) {
+    this.timestampMs = timestampMs
+  }
+
+  frame(bytes: Buffer, at: number, payloadBytes: number, offset: number): boolean {
+    const record = decodeRecord(bytes, at + 4, at + 4 + payloadBytes)
+    if (record._tag === 'Left' || record.right.writeTimestampMs < this.timestampMs) {
+      // An event before the time proves that nothing lost before it was after the time.
+      if (record._tag === 'Right') this.lost = undefined
+      return true
+    }
+    this.found = offset
+    return false
+  }
+
+  damage(region: DamagedRegion): void {
+    this.lost ??= region
+  }
+}
+
+/** Rebuilds the index of every segment that ends behind `options.from`, from its frames alone. */
+export async function rebuildFrom(
+  catalog: Catalog,
+  options: RebuildOptions,
+  isClosed: () => boolean
+): Promise<Either<DiskError | Closed | Aborted, void>> {
+  const from = options.from ?? 0
+  const segments = catalog.segments.filter((segment) => segment.end > from)
+  const totalBytes = catalog.end() - (segments[0]?.base ?? catalog.end())
+  let doneBytes = 0
+  for (const segment of segments) {
+    if (isClosed()) return left(new Closed())
+    if (options.signal?.aborted === true) return left(new Aborted(options.signal.reason))
+    const done = segment === catalog.active() ? await rebuildActive(catalog, segment) : await catalog.rebuild(segment)
+    if (done._tag === 'Left') return done
+    doneBytes += segment.end - segment.base
+    options.onProgress?.(doneBytes, Math.max(totalBytes, doneBytes))
+  }
+  return right(undefined)
+}
+
+/**
+ * Builds the active segment's index anew while appends go on: what they add meanwhile is scanned too, until the new
+ * index has caught up; then it takes the old one's place between two appends.
+ */
+async function rebuildActive(catalog: Catalog, segment: Segment): Promise<Either<DiskError, void>> {
+  const { disk, logId } = catalog.options
+  const index = new MemoryIndex({ logId, base: segment.base })
+  const opened = disk.open(segment.path, 'read')
+  if (opened._tag === 'Left') return opened
+  const file = opened.right
+  try {
+    while (index.end < segment.end) {
+      const range = { file, logId, base: segment.base, from: index.end, end: segment.end }
+      const extended = await extendIndex(index, range)
+      if (extended._tag === 'Left') return extended
+    }
+  } finally {
+    file.close()
+  }
+  catalog.replaceIndex(segment, index)
+  // It rolled meanwhile: its old index is in its file, or about to be, and the new one is what was asked for.
+  if (segment !== catalog.active()) await catalog.saveSealed(segment)
+  return right(undefined)
+}

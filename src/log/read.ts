@@ -1,0 +1,198 @@
+// Reading: three ways through the segments, one for each kind of request, all answering in batches.
+//
+//   SequentialReader  every frame, forwards           scan
+//   BackwardReader    every frame, newest first       scan of one window at a time, turned round
+//   SelectiveReader   a query, either direction       index, then only the frames it names
+//
+// Each holds at most one open file, and gives it back when it ends, fails, or is closed.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import type { Offset, Version } from '../core/brand.ts'
+import { Corrupt, InvalidStored, type DamagedRegion, type DiskError, type ReplayError } from '../core/error.ts'
+import { decodeRecord, type StoredEvent } from '../core/event.ts'
+import { frameBytes } from '../core/frame.ts'
+import type { DiskFile } from '../port/disk.ts'
+import type { ReadBatch } from '../port/store.ts'
+import type { Catalog } from './catalog.ts'
+import { SegmentScan, type FrameVisitor } from './scan.ts'
+import type { Segment } from './segment.ts'
+
+/** A reader without the checks that all of them share (see reader.ts). */
+export interface BatchSource {
+  /** The next piece, possibly empty; undefined at the end. */
+  next(): Promise<Either<DiskError, Element[] | undefined>>
+  close(): void
+}
+
+export type Element = ReadBatch[number]
+
+/** The part of the log that is read, [from, until), inside the log. */
+export interface ReadRange {
+  readonly from: number
+  readonly until: number
+}
+
+/** Decodes the frame whose payload is at `bytes[at + 4, …)`. */
+export function readFrame(bytes: Buffer, at: number, payloadBytes: number, offset: number): Element {
+  const nextOffset = (offset + frameBytes(payloadBytes)) as Offset
+  const record = decodeRecord(bytes, at + 4, at + 4 + payloadBytes)
+  if (record._tag === 'Left') {
+    const { path, reason } = record.left
+    return left(new InvalidStored({ offset: offset as Offset, nextOffset, path, reason }))
+  }
+  const { event, version, writeTimestampMs } = record.right
+  const stored: StoredEvent = {
+    offset: offset as Offset,
+    nextOffset,
+    version: version as Version,
+    writeTimestampMs,
+    event
+  }
+  return right(stored)
+}
+
+/** Collects what a scan visits. */
+export class Collector implements FrameVisitor {
+  elements: Element[] = []
+
+  frame(bytes: Buffer, at: number, payloadBytes: number, offset: number): boolean {
+    this.elements.push(readFrame(bytes, at, payloadBytes, offset))
+    return true
+  }
+
+  damage(region: DamagedRegion): void {
+    this.elements.push(left(new Corrupt(region)))
+  }
+
+  take(): Element[] {
+    const { elements } = this
+    this.elements = []
+    return elements
+  }
+}
+
+export class SequentialReader implements BatchSource {
+  private readonly catalog: Catalog
+  private readonly until: number
+  private readonly collector = new Collector()
+  /** Where reading goes on when no scan is under way. */
+  private at: number
+  private file: DiskFile | undefined
+  private scan: SegmentScan | undefined
+
+  constructor(catalog: Catalog, range: ReadRange) {
+    this.catalog = catalog
+    this.at = range.from
+    this.until = range.until
+  }
+
+  async next(): Promise<Either<DiskError, Element[] | undefined>> {
+    if (this.scan === undefined) {
+      const opened = this.openNext()
+      if (opened._tag === 'Left') return opened
+      if (!opened.right) return this.collector.elements.length > 0 ? right(this.collector.take()) : right(undefined)
+    }
+    const { scan } = this
+    if (scan === undefined) return right(this.collector.take())
+    const more = await scan.step(this.collector)
+    if (more._tag === 'Left') return more
+    this.at = scan.offset
+    if (!more.right) this.close()
+    return right(this.collector.take())
+  }
+
+  close(): void {
+    this.file?.close()
+    this.file = undefined
+    this.scan = undefined
+  }
+
+  /** Begins the segment that holds `at`; false at the end of the range. */
+  private openNext(): Either<DiskError, boolean> {
+    const { catalog, at, until } = this
+    if (at >= until) return right(false)
+    const segment = catalog.segments[catalog.placeOf(at)] as Segment
+    if (at < segment.base) {
+      this.skipTo(Math.min(segment.base, until))
+      return right(true)
+    }
+    const opened = catalog.options.disk.open(segment.path, 'read')
+    if (opened._tag === 'Left') return opened
+    this.file = opened.right
+    const end = Math.min(segment.end, until)
+    this.scan = new SegmentScan({ file: opened.right, logId: catalog.options.logId, base: segment.base, from: at, end })
+    return right(true)
+  }
+
+  /** No segment holds what stands before the first one. */
+  private skipTo(base: number): void {
+    this.collector.damage({ offset: this.at as Offset, nextOffset: base as Offset, reason: 'missing' })
+    this.at = base
+  }
+}
+
+/** How many bytes a backward reader turns round at a time; frames may make it more. */
+const windowBytes = 128 * 1024
+
+export class BackwardReader implements BatchSource {
+  private readonly catalog: Catalog
+  private readonly lowest: number
+  /** Everything from here on was read. */
+  private at: number
+  private file: DiskFile | undefined
+
+  constructor(catalog: Catalog, range: ReadRange) {
+    this.catalog = catalog
+    this.lowest = range.from
+    this.at = range.until
+  }
+
+  async next(): Promise<Either<DiskError, Element[] | undefined>> {
+    const { catalog, at, lowest } = this
+    if (at <= lowest) return right(undefined)
+    const segment = catalog.segments[catalog.placeOf(at - 1)] as Segment
+    const collector = new Collector()
+    if (at <= segment.base) {
+      this.at = lowest
+      collector.damage({ offset: lowest as Offset, nextOffset: at as Offset, reason: 'missing' })
+      return right(collector.take())
+    }
+    const start = await this.windowStart(segment, at)
+    if (start._tag === 'Left') return start
+    const scanned = await this.scanWindow(segment, start.right, collector)
+    if (scanned._tag === 'Left') return scanned
+    this.at = start.right
+    if (this.at <= segment.base) this.close()
+    return right(collector.take().reverse())
+  }
+
+  close(): void {
+    this.file?.close()
+    this.file = undefined
+  }
+
+  /** A frame's offset before `at`, about a window back. */
+  private async windowStart(segment: Segment, at: number): Promise<Either<DiskError, number>> {
+    const { lowest } = this
+    const wanted = Math.max(segment.base, lowest, at - windowBytes)
+    if (wanted === lowest || wanted === segment.base) return right(wanted)
+    return this.catalog.query(segment, (index) => index.frameBefore(wanted))
+  }
+
+  private async scanWindow(segment: Segment, from: number, collector: Collector): Promise<Either<DiskError, void>> {
+    const { disk, logId } = this.catalog.options
+    if (this.file === undefined) {
+      const opened = disk.open(segment.path, 'read')
+      if (opened._tag === 'Left') return opened
+      this.file = opened.right
+    }
+    const { file, at } = this
+    const start = Math.max(from, this.lowest)
+    return new SegmentScan({ file, logId, base: segment.base, from: start, end: at }).drain(collector)
+  }
+}
+
+/** What ends a read for good. */
+export function isFinal(error: ReplayError): boolean {
+  return error._tag !== 'Corrupt' && error._tag !== 'InvalidStored'
+}

@@ -1,0 +1,152 @@
+// What every read has in common: its range is settled at the first `next`, offsets are checked before anything is
+// read, and limit, abort, close and final errors end it.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { Aborted, Closed, InvalidOffset, type DiskError, type ReplayError } from '../core/error.ts'
+import { frameBytes } from '../core/frame.ts'
+import { strideBytes } from '../core/limit.ts'
+import type { EventReader, ReadBatch, ReadRequest } from '../port/store.ts'
+import type { Catalog } from './catalog.ts'
+import { BackwardReader, SequentialReader, type BatchSource, type Element, type ReadRange } from './read.ts'
+import { SegmentScan, type FrameVisitor } from './scan.ts'
+import type { Segment } from './segment.ts'
+import { SelectiveReader } from './select.ts'
+
+export interface ReaderHost {
+  readonly catalog: Catalog
+  readonly isClosed: () => boolean
+  /** A reader in another process than the writer's looks where the log ends now. */
+  readonly refresh: () => Promise<Either<DiskError, void>>
+}
+
+export class LogReader implements EventReader {
+  private readonly host: ReaderHost
+  private readonly request: ReadRequest
+  private source: BatchSource | undefined
+  /** How many events may still be read. */
+  private left: number
+  private done = false
+
+  constructor(host: ReaderHost, request: ReadRequest) {
+    this.host = host
+    this.request = request
+    this.left = request.limit ?? Number.POSITIVE_INFINITY
+  }
+
+  async next(): Promise<ReadBatch | undefined> {
+    while (!this.done) {
+      const stopped = this.stopped()
+      if (stopped !== undefined) return this.fail(stopped)
+      if (this.left <= 0) break
+      const batch = await this.read()
+      if (batch._tag === 'Left') return this.fail(batch.left)
+      if (batch.right === undefined) break
+      const elements = this.limited(batch.right)
+      if (elements.length > 0) return elements
+    }
+    this.close()
+    return undefined
+  }
+
+  close(): void {
+    this.done = true
+    this.source?.close()
+    this.source = undefined
+  }
+
+  private async read(): Promise<Either<ReplayError, Element[] | undefined>> {
+    if (this.source === undefined) {
+      const source = await this.begin()
+      if (source._tag === 'Left') return source
+      this.source = source.right
+    }
+    const batch = await this.source.next()
+    // A log that was closed meanwhile has taken its files along: that is no fault of the disk.
+    const stopped = batch._tag === 'Left' ? this.stopped() : undefined
+    return stopped === undefined ? batch : left(stopped)
+  }
+
+  private stopped(): Closed | Aborted | undefined {
+    if (this.host.isClosed()) return new Closed()
+    const { signal } = this.request
+    return signal?.aborted === true ? new Aborted(signal.reason) : undefined
+  }
+
+  private fail(error: ReplayError): ReadBatch {
+    this.close()
+    return [left(error)]
+  }
+
+  private limited(elements: Element[]): Element[] {
+    if (this.left === Number.POSITIVE_INFINITY) return elements
+    let taken = 0
+    while (taken < elements.length && this.left > 0) {
+      if ((elements[taken] as Element)._tag === 'Right') this.left--
+      taken++
+    }
+    return taken === elements.length ? elements : elements.slice(0, taken)
+  }
+
+  private async begin(): Promise<Either<ReplayError, BatchSource>> {
+    const refreshed = await this.host.refresh()
+    if (refreshed._tag === 'Left') return refreshed
+    const { catalog } = this.host
+    const range = await settleRange(catalog, this.request)
+    if (range._tag === 'Left') return range
+    const { query, backwards } = this.request
+    if (query.length > 0) return right(new SelectiveReader(catalog, { ...range.right, query, backwards }))
+    return right(backwards ? new BackwardReader(catalog, range.right) : new SequentialReader(catalog, range.right))
+  }
+}
+
+/** Turns a request's bounds into [from, until) and refuses those that are no frame's. */
+async function settleRange(catalog: Catalog, request: ReadRequest): Promise<Either<ReplayError, ReadRange>> {
+  const end = catalog.end()
+  const from = request.backwards ? (request.until ?? 0) : (request.from ?? 0)
+  const until = request.backwards ? (request.from ?? end) : (request.until ?? end)
+  for (const offset of [request.from, request.until]) {
+    if (offset === undefined) continue
+    if (offset > end) return left(new InvalidOffset(offset, `lies beyond the end of the log at ${end}`))
+    const checked = await checkOffset(catalog, offset)
+    if (checked._tag === 'Left') return checked
+  }
+  return right({ from, until })
+}
+
+/** Whether a frame begins at `offset`, the log ends there, or damage makes the question moot. */
+async function checkOffset(catalog: Catalog, offset: number): Promise<Either<DiskError | InvalidOffset, void>> {
+  const segment = catalog.segments[catalog.placeOf(offset)] as Segment
+  if (offset <= segment.base || offset === segment.end) return right(undefined)
+  const start = await catalog.query(segment, (index) => index.frameBefore(offset))
+  if (start._tag === 'Left') return start
+  if (start.right === offset) return right(undefined)
+  const opened = catalog.options.disk.open(segment.path, 'read')
+  if (opened._tag === 'Left') return opened
+  const probe = new BoundaryProbe(offset)
+  const { logId } = catalog.options
+  const range = { file: opened.right, logId, base: segment.base, from: start.right, end: segment.end }
+  const scanned = await new SegmentScan({ ...range, stepBytes: 2 * strideBytes }).drain(probe)
+  opened.right.close()
+  if (scanned._tag === 'Left') return scanned
+  return probe.inside ? left(new InvalidOffset(offset, 'lies inside an event')) : right(undefined)
+}
+
+/** Walks up to an offset and sees whether a frame reaches over it. What lies in damage cannot be told, and passes. */
+class BoundaryProbe implements FrameVisitor {
+  private readonly target: number
+  inside = false
+
+  constructor(target: number) {
+    this.target = target
+  }
+
+  frame(_bytes: Buffer, _at: number, payloadBytes: number, offset: number): boolean {
+    if (offset + frameBytes(payloadBytes) <= this.target) return true
+    this.inside = offset < this.target
+    return false
+  }
+
+  damage(): void {
+    this.inside = false
+  }
+}

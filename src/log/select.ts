@@ -1,0 +1,185 @@
+// Reading by query: the index says where the matching frames are, and only those are read and proven.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { Corrupt, type DamagedRegion, type DiskError } from '../core/error.ts'
+import { checkFrame, framePayloadBytes, frameSeed } from '../core/frame.ts'
+import { headerBytes } from '../core/header.ts'
+import type { QueryItem } from '../core/query.ts'
+import type { DiskFile } from '../port/disk.ts'
+import type { Catalog } from './catalog.ts'
+import { Collector, readFrame, type BatchSource, type Element, type ReadRange } from './read.ts'
+import { SegmentScan } from './scan.ts'
+import type { Segment } from './segment.ts'
+
+export interface Selection extends ReadRange {
+  readonly query: readonly QueryItem[]
+  readonly backwards: boolean
+}
+
+/** How many frames are read for one batch. */
+const batchFrames = 256
+
+/** Reads this much at a time: frames that stand closer than that share a read. */
+const pageBytes = 16 * 1024
+
+/** A matching frame, or a damaged region that may have held one. */
+type Place = number | DamagedRegion
+
+export class SelectiveReader implements BatchSource {
+  private readonly catalog: Catalog
+  private readonly selection: Selection
+  private readonly pages: FramePages
+  /** What is left to read of the segment at hand, in the order of reading, from `next` on. */
+  private places: readonly Place[] = []
+  private nextPlace = 0
+  private segment: Segment | undefined
+  /** Reading forwards: where the damaged region ends that was met last. */
+  private lostUntil = 0
+  /** The segment that comes after the one at hand, as a place in the catalog. */
+  private segmentPlace: number
+
+  constructor(catalog: Catalog, selection: Selection) {
+    this.catalog = catalog
+    this.selection = selection
+    this.pages = new FramePages(catalog)
+    const { from, until, backwards } = selection
+    this.segmentPlace = catalog.placeOf(backwards ? Math.max(until - 1, 0) : from)
+  }
+
+  async next(): Promise<Either<DiskError, Element[] | undefined>> {
+    while (this.nextPlace >= this.places.length) {
+      const advanced = await this.advance()
+      if (advanced._tag === 'Left') return advanced
+      if (!advanced.right) return right(undefined)
+    }
+    const segment = this.segment as Segment
+    const elements: Element[] = []
+    const stop = Math.min(this.nextPlace + batchFrames, this.places.length)
+    while (this.nextPlace < stop) {
+      const place = this.places[this.nextPlace++] as Place
+      if (typeof place !== 'number') elements.push(left(new Corrupt(place)))
+      else if (place >= this.lostUntil) {
+        const element = await this.pages.read(segment, place)
+        if (element._tag === 'Left') return element
+        elements.push(element.right)
+        this.noteLoss(element.right)
+      }
+    }
+    return right(elements)
+  }
+
+  close(): void {
+    this.pages.close()
+  }
+
+  /** One region is reported once, however many of the wanted frames it has swallowed. */
+  private noteLoss(element: Element): void {
+    if (this.selection.backwards || element._tag === 'Right' || element.left._tag !== 'Corrupt') return
+    this.lostUntil = element.left.nextOffset
+  }
+
+  /** Goes on to the next segment in the direction of reading; false when the range is done. */
+  private async advance(): Promise<Either<DiskError, boolean>> {
+    const { catalog, selection } = this
+    const segment = catalog.segments[this.segmentPlace]
+    const { from, until, backwards, query } = selection
+    if (segment === undefined || (backwards ? segment.end <= from && segment.base < from : segment.base >= until)) {
+      return right(false)
+    }
+    this.segmentPlace += backwards ? -1 : 1
+    const offsets = await catalog.query(segment, (index) => index.select(query))
+    if (offsets._tag === 'Left') return offsets
+    const damage = await catalog.damageOf(segment)
+    if (damage._tag === 'Left') return damage
+    const inside = offsets.right.filter((offset) => offset >= from && offset < until)
+    const regions = damage.right.filter((region) => region.nextOffset > from && region.offset < until)
+    const places = regions.length === 0 ? inside : mergePlaces(inside, regions)
+    this.places = backwards ? [...places].reverse() : places
+    this.nextPlace = 0
+    this.segment = segment
+    return right(true)
+  }
+}
+
+function mergePlaces(offsets: readonly number[], regions: readonly DamagedRegion[]): readonly Place[] {
+  const start = (place: Place): number => (typeof place === 'number' ? place : place.offset)
+  return [...offsets, ...regions].sort((a, b) => start(a) - start(b))
+}
+
+/** Reads single frames through a page, synchronously: what is near is read once, and a warm read costs 1 to 2 µs. */
+class FramePages {
+  private readonly catalog: Catalog
+  private readonly page = Buffer.allocUnsafe(pageBytes)
+  private segment: Segment | undefined
+  private file: DiskFile | undefined
+  /** The page holds the segment's frames of [pageFrom, pageEnd). */
+  private pageFrom = 0
+  private pageEnd = 0
+
+  constructor(catalog: Catalog) {
+    this.catalog = catalog
+  }
+
+  /** The event at `offset`, or the damage that stands there now. */
+  async read(segment: Segment, offset: number): Promise<Either<DiskError, Element>> {
+    const opened = this.openSegment(segment)
+    if (opened._tag === 'Left') return opened
+    const seed = frameSeed(this.catalog.options.logId, offset)
+    if (offset < this.pageFrom || offset + 4 > this.pageEnd) {
+      const filled = this.fill(opened.right, segment, offset)
+      if (filled._tag === 'Left') return filled
+    }
+    let at = offset - this.pageFrom
+    let fault = checkFrame(this.page, at, this.pageEnd - this.pageFrom, seed)
+    if (fault === 'incomplete' && at > 0) {
+      const filled = this.fill(opened.right, segment, offset)
+      if (filled._tag === 'Left') return filled
+      at = 0
+      fault = checkFrame(this.page, at, this.pageEnd - this.pageFrom, seed)
+    }
+    if (fault === undefined) return right(readFrame(this.page, at, framePayloadBytes(this.page, at), offset))
+    return this.scanAt(opened.right, segment, offset)
+  }
+
+  close(): void {
+    this.file?.close()
+    this.file = undefined
+    this.segment = undefined
+  }
+
+  private openSegment(segment: Segment): Either<DiskError, DiskFile> {
+    if (this.file !== undefined && this.segment === segment) return right(this.file)
+    this.close()
+    const opened = this.catalog.options.disk.open(segment.path, 'read')
+    if (opened._tag === 'Left') return opened
+    this.file = opened.right
+    this.segment = segment
+    this.pageFrom = 0
+    this.pageEnd = 0
+    return opened
+  }
+
+  private fill(file: DiskFile, segment: Segment, offset: number): Either<DiskError, void> {
+    const target = this.page.subarray(0, Math.min(pageBytes, segment.end - offset))
+    const got = file.readSync(target, offset - segment.base + headerBytes)
+    this.pageFrom = offset
+    this.pageEnd = got._tag === 'Left' ? offset : offset + got.right
+    return got._tag === 'Left' ? got : right(undefined)
+  }
+
+  /** A frame longer than a page, or one that no longer verifies: the scan can tell, and finds where reading goes on. */
+  private async scanAt(file: DiskFile, segment: Segment, offset: number): Promise<Either<DiskError, Element>> {
+    const collector = new (class extends Collector {
+      override frame(bytes: Buffer, at: number, payloadBytes: number, place: number): boolean {
+        // Behind damage this frame only closes the region.
+        if (this.elements.length === 0) super.frame(bytes, at, payloadBytes, place)
+        return false
+      }
+    })()
+    const { logId } = this.catalog.options
+    const range = { file, logId, base: segment.base, from: offset, end: segment.end }
+    const scanned = await new SegmentScan(range).drain(collector)
+    if (scanned._tag === 'Left') return scanned
+    return right(collector.elements[0] as Element)
+  }
+}

@@ -1,0 +1,233 @@
+// One log on one disk: the store that the rest of the library stands on (see port/store.ts for its contract). This
+// file only puts the parts together: recover opens, writer appends, reader reads, catalog answers from the index.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import type { Offset, Version } from '../core/brand.ts'
+import {
+  Aborted,
+  Closed,
+  Corrupt,
+  ReadOnly,
+  type AppendError,
+  type DiskError,
+  type OpenError,
+  type Poisoned
+} from '../core/error.ts'
+import { MemoryIndex } from '../indexing/memory-index.ts'
+import type { Clock, Entropy } from '../port/clock.ts'
+import type { Disk, DiskLock } from '../port/disk.ts'
+import type { Slot } from '../port/slot.ts'
+import type {
+  AggregateSummary,
+  AppendRequest,
+  EventReader,
+  ReadRequest,
+  RebuildOptions,
+  Receipt,
+  Recovery,
+  Store
+} from '../port/store.ts'
+import type { Catalog } from './catalog.ts'
+import { Marker } from './marker.ts'
+import { LogReader } from './reader.ts'
+import { openLog, type OpenContext, type OpenedLog } from './recover.ts'
+import { offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
+import { Refresher } from './refresh.ts'
+import { Writer } from './writer.ts'
+
+export interface StoreOptions {
+  readonly disk: Disk
+  readonly slot: Slot
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly readOnly: boolean
+  readonly create: boolean
+  readonly segmentBytes: number
+  readonly pendingBytes: number
+  /** Sync in the background so often; undefined for never. */
+  readonly syncEveryMs: number | undefined
+}
+
+/** What a writer holds besides its files. */
+interface WritingParts {
+  readonly writer: Writer
+  readonly marker: Marker
+  readonly lock: DiskLock
+  readonly stopTimer: () => void
+}
+
+export class LocalStore implements Store {
+  readonly readOnly: boolean
+  readonly recovery: Recovery
+  private readonly catalog: Catalog
+  private readonly writing: WritingParts | undefined
+  private readonly refresher: Refresher | undefined
+  /** Where the log ended when it was opened. */
+  private readonly openedEnd: number
+  private closed = false
+  private closing: Promise<Either<Poisoned | DiskError, void>> | undefined
+
+  private constructor(opened: OpenedLog, writing: WritingParts | undefined) {
+    this.catalog = opened.catalog
+    this.recovery = opened.recovery
+    this.openedEnd = opened.catalog.end()
+    this.writing = writing
+    this.readOnly = writing === undefined
+    this.refresher = writing === undefined ? new Refresher(opened.catalog, opened.file) : undefined
+  }
+
+  /** Opens the log in `folder`, recovers it when its last writer did not close it, and becomes its writer. */
+  static async open(folder: string, options: StoreOptions): Promise<Either<OpenError, LocalStore>> {
+    if (options.readOnly) return LocalStore.openReading(folder, options)
+    if (options.create) {
+      const made = await options.disk.makeFolder(folder)
+      if (made._tag === 'Left') return made
+    }
+    const lock = await options.disk.lock(folder)
+    if (lock._tag === 'Left') return lock
+    const store = await LocalStore.openWriting(folder, options, lock.right)
+    if (store._tag === 'Left') lock.right.release()
+    return store
+  }
+
+  private static async openReading(folder: string, options: StoreOptions): Promise<Either<OpenError, LocalStore>> {
+    const opened = await openLog(openContext(folder, options, 'none'))
+    return opened._tag === 'Left' ? opened : right(new LocalStore(opened.right, undefined))
+  }
+
+  private static async openWriting(
+    folder: string,
+    options: StoreOptions,
+    lock: DiskLock
+  ): Promise<Either<OpenError, LocalStore>> {
+    const opened = await openLog(openContext(folder, options, lock.kind))
+    if (opened._tag === 'Left') return opened
+    const { catalog, mark, file } = opened.right
+    const marker = Marker.open(options.disk, folder, mark)
+    if (marker._tag === 'Left') {
+      file.close()
+      catalog.close()
+      return marker
+    }
+    const end = catalog.end()
+    if (!(mark.clean && mark.durable === end)) marker.right.update(end)
+    const { clock, segmentBytes, pendingBytes, syncEveryMs } = options
+    const writer = new Writer(
+      { catalog, marker: marker.right, clock, file, segmentBytes, pendingBytes },
+      { tail: { end, timestampMs: lastTimestampMs(catalog), stated: 0 }, durable: end }
+    )
+    const stopTimer = syncEveryMs === undefined ? () => {} : clock.every(syncEveryMs, () => writer.syncInBackground())
+    return right(new LocalStore(opened.right, { writer, marker: marker.right, lock, stopTimer }))
+  }
+
+  end(): Offset {
+    return this.catalog.end() as Offset
+  }
+
+  append(request: AppendRequest): Promise<Either<AppendError, Receipt>> {
+    if (this.writing === undefined) return Promise.resolve(left(this.closed ? new Closed() : new ReadOnly()))
+    return this.writing.writer.append(request)
+  }
+
+  read(request: ReadRequest): EventReader {
+    const { catalog } = this
+    return new LogReader({ catalog, isClosed: () => this.closed, refresh: () => this.refresh() }, request)
+  }
+
+  async version(aggregateId: string): Promise<Either<DiskError | Closed, Version>> {
+    return this.answer(async () => {
+      const found = await this.catalog.retrying(() => this.catalog.version(aggregateId))
+      return found._tag === 'Left' ? found : right(found.right as Version)
+    })
+  }
+
+  async *aggregates(prefix: string): AsyncGenerator<Either<DiskError | Closed, AggregateSummary>> {
+    if (this.closed) return yield left(new Closed())
+    const refreshed = await this.refresh()
+    if (refreshed._tag === 'Left') return yield refreshed
+    yield* this.catalog.aggregates(prefix)
+  }
+
+  async seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>> {
+    return this.answer(() => seekVersion(this.catalog, aggregateId, version))
+  }
+
+  async offsetAt(timestampMs: number): Promise<Either<DiskError | Corrupt | Closed, Offset>> {
+    return this.answer(() => offsetAtTime(this.catalog, timestampMs))
+  }
+
+  async sync(): Promise<Either<Poisoned | Closed | ReadOnly, void>> {
+    if (this.closed) return left(new Closed())
+    return this.writing === undefined ? left(new ReadOnly()) : this.writing.writer.sync()
+  }
+
+  async rebuildIndex(options: RebuildOptions): Promise<Either<DiskError | Closed | ReadOnly | Aborted, void>> {
+    if (this.closed) return left(new Closed())
+    if (this.readOnly) return left(new ReadOnly())
+    return rebuildFrom(this.catalog, options, () => this.closed)
+  }
+
+  close(): Promise<Either<Poisoned | DiskError, void>> {
+    this.closing ??= this.closeOnce()
+    return this.closing
+  }
+
+  private async closeOnce(): Promise<Either<Poisoned | DiskError, void>> {
+    const { writing, catalog, refresher } = this
+    if (writing === undefined) {
+      this.closed = true
+      refresher?.close()
+      catalog.close()
+      return right(undefined)
+    }
+    writing.stopTimer()
+    // Readers go on until what was accepted is on disk.
+    const flushed = await writing.writer.close()
+    this.closed = true
+    const marked = flushed._tag === 'Left' ? flushed : await this.markClean(writing)
+    writing.writer.release()
+    writing.marker.close()
+    catalog.close()
+    writing.lock.release()
+    return marked
+  }
+
+  /** Saves the index of the active segment, then says that the log is whole: the next open need not scan. */
+  private async markClean(writing: WritingParts): Promise<Either<DiskError, void>> {
+    const { catalog, recovery } = this
+    const { index, end } = catalog.active()
+    const unchanged = recovery.clean && end === this.openedEnd
+    if (unchanged || !(index instanceof MemoryIndex)) return right(undefined)
+    const saved = await catalog.saveIndex(index)
+    if (saved._tag === 'Left') return saved
+    writing.marker.update(end, true)
+    return writing.marker.sync()
+  }
+
+  private refresh(): Promise<Either<DiskError, void>> {
+    return this.refresher === undefined ? Promise.resolve(right(undefined)) : this.refresher.refresh()
+  }
+
+  /** Asks a question of the log as it is now. */
+  private async answer<E, T>(
+    question: () => Promise<Either<E | DiskError, T>>
+  ): Promise<Either<E | DiskError | Closed, T>> {
+    if (this.closed) return left(new Closed())
+    const refreshed = await this.refresh()
+    if (refreshed._tag === 'Left') return refreshed
+    const answer = await question()
+    return answer._tag === 'Left' && this.closed ? left(new Closed()) : answer
+  }
+}
+
+function openContext(folder: string, options: StoreOptions, lock: Recovery['lock']): OpenContext {
+  const { disk, slot, clock, entropy, readOnly, create } = options
+  return { folder, disk, slot, readOnly, create, lock, nowMs: clock.nowMs, newLogId: entropy.u32 }
+}
+
+/** The timestamp that the next event must not fall behind. */
+function lastTimestampMs(catalog: Catalog): number {
+  let last = 0
+  for (const { index } of catalog.segments) last = Math.max(last, index.lastTimestampMs)
+  return last
+}

@@ -1,0 +1,81 @@
+// Scans the active segment at opening: indexes what is intact from the start, gathers what the verdict on the tail
+// needs, and lets go of what is not decided yet. Memory holds one unfinished batch at most.
+
+import { right, type Either } from 'fp-ts/lib/Either.js'
+import type { DamagedRegion, DiskError } from '../core/error.ts'
+import { decodeRecord, type EventKeys } from '../core/event.ts'
+import { frameBytes, frameContinues } from '../core/frame.ts'
+import type { IndexedFrame, MemoryIndex } from '../indexing/memory-index.ts'
+import { extendIndex, keysOf } from './index-scan.ts'
+import { SegmentScan, type FrameVisitor, type ScanRange } from './scan.ts'
+import { judgeTail, type SeenDamage, type TailVerdict } from './tail.ts'
+
+/** Scans from the index's end to the end of the file, and indexes what the verdict keeps. */
+export async function scanTail(
+  index: MemoryIndex,
+  range: Omit<ScanRange, 'from'>,
+  evidence: number
+): Promise<Either<DiskError, TailVerdict>> {
+  const from = index.end
+  if (from >= range.end) return right(judgeTail({ fileEnd: range.end, evidence, seen: [], openBatch: undefined }))
+  const visitor = new TailVisitor(index, evidence)
+  const scanned = await new SegmentScan({ ...range, from }).drain(visitor)
+  if (scanned._tag === 'Left') return scanned
+  const verdict = judgeTail({ fileEnd: range.end, ...visitor.findings() })
+  // Behind the first bad byte nothing was indexed, since it was not yet clear what stays.
+  const rest = await extendIndex(index, { ...range, from: index.end, end: verdict.end })
+  return rest._tag === 'Left' ? rest : right(verdict)
+}
+
+class TailVisitor implements FrameVisitor {
+  private readonly index: MemoryIndex
+  private readonly seen: SeenDamage[] = []
+  /** The frames of the batch that has not ended yet, and where it began. */
+  private batch: { readonly frame: IndexedFrame; readonly keys: EventKeys }[] = []
+  private openBatch: number | undefined
+  /** Set once a frame could not be indexed: from there on the second pass does it. */
+  private indexing = true
+  private evidence: number
+
+  constructor(index: MemoryIndex, evidence: number) {
+    this.index = index
+    this.evidence = evidence
+  }
+
+  findings(): { evidence: number; seen: readonly SeenDamage[]; openBatch: number | undefined } {
+    return { evidence: this.evidence, seen: this.seen, openBatch: this.openBatch }
+  }
+
+  frame(bytes: Buffer, at: number, payloadBytes: number, offset: number): boolean {
+    const payloadEnd = at + 4 + payloadBytes
+    const record = decodeRecord(bytes, at + 4, payloadEnd)
+    if (record._tag === 'Left') this.indexing = false
+    else {
+      const { event, version, writeTimestampMs, durableBefore } = record.right
+      // No frame can vouch for itself or for what is behind it: such a claim was not written by a log.
+      if (durableBefore !== undefined && durableBefore <= offset) this.evidence = Math.max(this.evidence, durableBefore)
+      const crc = bytes.readUInt32LE(payloadEnd)
+      const nextOffset = offset + frameBytes(payloadBytes)
+      if (this.indexing) {
+        this.batch.push({ frame: { offset, nextOffset, crc, version, writeTimestampMs }, keys: keysOf(event) })
+      }
+    }
+    if (frameContinues(bytes, at)) this.openBatch ??= offset
+    else this.endBatch()
+    return true
+  }
+
+  damage(region: DamagedRegion): void {
+    this.seen.push({ region, openBatch: this.openBatch })
+    this.indexing = false
+    this.batch = []
+    this.openBatch = undefined
+  }
+
+  private endBatch(): void {
+    this.openBatch = undefined
+    if (!this.indexing) return
+    for (const { frame, keys } of this.batch) this.index.add(frame, keys)
+    this.batch = []
+  }
+}

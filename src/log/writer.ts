@@ -1,0 +1,364 @@
+// The one writer of a log: takes batches in the order of the calls, writes them in groups, and makes them durable in
+// groups.
+//
+//   append ─► queue ─► group ─write─► buffered ─sync─► synced
+//                        │                     │
+//                        └─ full ─► roll       └─ failed ─► poisoned, for good
+//
+// State: `queue` holds what was taken and is not written; `tail` says where the log ends; `durable` how much of that
+// is known to be on disk; `waiters` whose batches are written and must be synced first.
+//
+// Invariants
+// - durable ≤ tail.end; a waiter's end lies in (durable, tail.end].
+// - Batches are planned at the moment they are written, each behind the one before, so a batch that fails (condition,
+//   size, full disk) leaves no trace in those behind it.
+// - One write, one roll and one sync at a time. A sync vouches for what was written before it began, never for more.
+// - A segment's name exists only after everything before it is on disk, so a sealed segment has no torn tail.
+// - After a failed sync nothing is written any more, and nothing that was not yet vouched for is acknowledged.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { assert } from '../core/assert.ts'
+import { Closed, Overloaded, Poisoned, type AppendError, type DiskError } from '../core/error.ts'
+import { frameOverheadBytes } from '../core/frame.ts'
+import { headerBytes } from '../core/header.ts'
+import { groupBytes } from '../core/limit.ts'
+import { MemoryIndex } from '../indexing/memory-index.ts'
+import type { Clock } from '../port/clock.ts'
+import type { DiskFile } from '../port/disk.ts'
+import type { AppendRequest, Receipt } from '../port/store.ts'
+import type { Catalog, StaleIndex } from './catalog.ts'
+import { FrameBuffer, planBatch, type Plan, type Tail } from './plan.ts'
+import type { Marker } from './marker.ts'
+import { createSegment } from './segment.ts'
+
+export interface WriterOptions {
+  readonly catalog: Catalog
+  readonly marker: Marker
+  readonly clock: Clock
+  /** The active segment's file. */
+  readonly file: DiskFile
+  readonly segmentBytes: number
+  readonly pendingBytes: number
+}
+
+/** A batch that was taken and is not written. */
+interface Pending {
+  readonly request: AppendRequest
+  readonly bytes: number
+  readonly settle: (result: Either<AppendError, Receipt>) => void
+}
+
+/** A batch, or a caller of `sync`, that waits until everything before `end` is on disk. */
+interface Waiter {
+  readonly end: number
+  readonly bytes: number
+  readonly settle: (result: Either<Poisoned, void>) => void
+}
+
+interface PlannedBatch {
+  readonly pending: Pending
+  readonly plan: Plan
+}
+
+export class Writer {
+  private readonly options: WriterOptions
+  private readonly buffer = new FrameBuffer()
+  /** The active segment's file; replaced when the segment rolls. */
+  private file: DiskFile
+  private tail: Tail
+  /** Everything before this offset is on disk. Only grows. */
+  private durable: number
+  private queue: Pending[] = []
+  private waiters: Waiter[] = []
+  /** Bytes of the batches in `queue` and `waiters`, as counted when they were taken. */
+  private pendingBytes = 0
+  /** Bytes of the batches in `queue`. */
+  private queuedBytes = 0
+  private scheduled = false
+  /** While set, nothing is written: a roll, or the rebuilding of an index that a plan needs. */
+  private pause: Promise<void> | undefined
+  private syncing: Promise<void> | undefined
+  /** Index files of sealed segments on their way to the disk. */
+  private sealing: Promise<void> = Promise.resolve()
+  /** How many batches are still to be written alone, after a write of several failed. */
+  private alone = 0
+  private poison: Poisoned | undefined
+  private closing = false
+
+  constructor(options: WriterOptions, start: { readonly tail: Tail; readonly durable: number }) {
+    this.options = options
+    this.file = options.file
+    this.tail = start.tail
+    this.durable = start.durable
+  }
+
+  append(request: AppendRequest): Promise<Either<AppendError, Receipt>> {
+    if (this.closing) return Promise.resolve(left(new Closed()))
+    if (this.poison !== undefined) return Promise.resolve(left(this.poison))
+    let bytes = 0
+    for (const event of request.events) bytes += event.json.length + frameOverheadBytes
+    const { pendingBytes: limit } = this.options
+    if (this.pendingBytes > 0 && this.pendingBytes + bytes > limit) {
+      return Promise.resolve(left(new Overloaded(this.pendingBytes, limit)))
+    }
+    return new Promise((settle) => {
+      this.queue.push({ request, bytes, settle })
+      this.pendingBytes += bytes
+      this.queuedBytes += bytes
+      // A caller who appends without ever letting go of the thread must not gather memory without end.
+      if (this.queuedBytes >= groupBytes) this.flush()
+      else this.schedule()
+    })
+  }
+
+  /** Resolves when everything taken so far is on disk. */
+  async sync(): Promise<Either<Poisoned, void>> {
+    await this.drain()
+    if (this.poison !== undefined) return left(this.poison)
+    const { end } = this.tail
+    if (end <= this.durable) return right(undefined)
+    return new Promise((settle) => {
+      this.waiters.push({ end, bytes: 0, settle })
+      this.startSync()
+    })
+  }
+
+  /** Starts a sync if there is something to sync; nobody waits for it. */
+  syncInBackground(): void {
+    if (this.tail.end > this.durable) this.startSync()
+  }
+
+  /**
+   * Takes no more appends, writes and syncs those it took, and waits for the indexes of sealed segments. The file
+   * stays open for the caller, who closes it by `release`.
+   */
+  async close(): Promise<Either<Poisoned, void>> {
+    this.closing = true
+    const synced = await this.sync()
+    await this.syncing
+    await this.sealing
+    return synced
+  }
+
+  release(): void {
+    this.file.close()
+  }
+
+  /** Resolves when the queue is written or refused. */
+  private async drain(): Promise<void> {
+    while (this.queue.length > 0 || this.pause !== undefined) {
+      if (this.pause === undefined) this.flush()
+      await this.pause
+    }
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.pause !== undefined) return
+    this.scheduled = true
+    // One write for all appends of this turn: they are queued before any microtask of theirs runs on.
+    queueMicrotask(() => {
+      this.scheduled = false
+      this.flush()
+    })
+  }
+
+  /** Writes the queue, group by group, until it is empty or a pause begins. */
+  private flush(): void {
+    while (this.queue.length > 0 && this.pause === undefined) {
+      if (this.poison === undefined) this.writeGroup()
+      else this.refuseAll(this.poison)
+    }
+  }
+
+  private writeGroup(): void {
+    this.buffer.length = 0
+    const group = this.planGroup()
+    if (group.length === 0) return
+    const { base } = this.options.catalog.active()
+    const position = this.tail.end - base + headerBytes
+    const written = this.file.writeSync(this.buffer.bytes(), position)
+    if (written._tag === 'Right') this.commit(group)
+    else this.undoWrite(group, position, written.left)
+  }
+
+  /** Plans batches from the head of the queue into the buffer and takes them off it; refused ones are settled. */
+  private planGroup(): PlannedBatch[] {
+    const { catalog, clock, segmentBytes } = this.options
+    const { base } = catalog.active()
+    const group: PlannedBatch[] = []
+    const versions = new Map<string, number>()
+    let { tail } = this
+    let stale: StaleIndex | undefined
+    const versionOf = (aggregateId: string): Either<DiskError, number> => {
+      const planned = versions.get(aggregateId)
+      if (planned !== undefined) return right(planned)
+      const found = catalog.version(aggregateId)
+      if (found._tag === 'Right') return found
+      if (found.left._tag !== 'StaleIndex') return left(found.left)
+      stale = found.left
+      return right(0)
+    }
+    const context = { logId: catalog.options.logId, buffer: this.buffer, versionOf }
+    let taken = 0
+    while (taken < this.queue.length && this.buffer.length < groupBytes && (this.alone === 0 || group.length === 0)) {
+      const pending = this.queue[taken] as Pending
+      const before = this.buffer.length
+      const plan = planBatch(pending.request, tail, { ...context, nowMs: clock.nowMs(), durable: this.durable })
+      const full = plan._tag === 'Right' && plan.right.tail.end - base > segmentBytes && tail.end > base
+      if (stale !== undefined || full) {
+        this.buffer.length = before
+        // What is planned is written first; the next round finds this batch at the head.
+        if (group.length === 0) this.hold(stale === undefined ? this.roll() : this.rebuild(stale))
+        break
+      }
+      taken++
+      this.queuedBytes -= pending.bytes
+      if (plan._tag === 'Left') this.settle(pending, plan)
+      else {
+        group.push({ pending, plan: plan.right })
+        for (const [aggregateId, version] of plan.right.versions) versions.set(aggregateId, version)
+        tail = plan.right.tail
+      }
+    }
+    this.queue.splice(0, taken)
+    return group
+  }
+
+  private commit(group: readonly PlannedBatch[]): void {
+    const active = this.options.catalog.active()
+    const { index } = active
+    assert(index instanceof MemoryIndex, 'the active segment is indexed in memory')
+    const before = this.tail.end
+    for (const { pending, plan } of group) {
+      for (const frame of plan.frames) index.add(frame, frame.event)
+      this.tail = plan.tail
+      active.end = plan.tail.end
+      if (pending.request.durability === 'buffered') this.settle(pending, right(plan.receipt))
+      else this.awaitSync(pending, plan.receipt)
+    }
+    assert(this.tail.end === before + this.buffer.length, 'the log ends behind what was written')
+    this.alone = Math.max(0, this.alone - group.length)
+    if (this.waiters.length > 0) this.startSync()
+  }
+
+  private awaitSync(pending: Pending, receipt: Receipt): void {
+    const settle = (synced: Either<Poisoned, void>): void => {
+      pending.settle(synced._tag === 'Left' ? synced : right(receipt))
+    }
+    this.waiters.push({ end: receipt.nextOffset, bytes: pending.bytes, settle })
+  }
+
+  /**
+   * A write failed and may have left any part of itself: the file is cut back to the log's end. One batch gets the
+   * error; of several none is to blame yet, so each is tried again alone.
+   */
+  private undoWrite(group: readonly PlannedBatch[], position: number, error: DiskError): void {
+    const cut = this.file.truncate(position)
+    if (cut._tag === 'Left') {
+      this.poisonBy(error)
+      for (const { pending } of group) this.settle(pending, left(this.poison as Poisoned))
+    } else if (group.length === 1) {
+      this.alone = Math.max(0, this.alone - 1)
+      this.settle((group[0] as PlannedBatch).pending, left(error))
+    } else {
+      this.alone = Math.max(this.alone, group.length)
+      this.queue.unshift(...group.map(({ pending }) => pending))
+      for (const { pending } of group) this.queuedBytes += pending.bytes
+    }
+  }
+
+  private settle(pending: Pending, result: Either<AppendError, Receipt>): void {
+    this.pendingBytes -= pending.bytes
+    pending.settle(result)
+  }
+
+  private refuseAll(error: AppendError): void {
+    const refused = this.queue
+    this.queue = []
+    this.queuedBytes = 0
+    for (const pending of refused) this.settle(pending, left(error))
+  }
+
+  /** Writes nothing until `work` is done. */
+  private hold(work: Promise<void>): void {
+    this.pause = work.finally(() => {
+      this.pause = undefined
+      this.flush()
+    })
+  }
+
+  private async rebuild(stale: StaleIndex): Promise<void> {
+    const rebuilt = await this.options.catalog.rebuild(stale.segment)
+    if (rebuilt._tag === 'Left') this.refuseHead(rebuilt.left)
+  }
+
+  /** The batch at the head of the queue cannot be written; those behind it may. */
+  private refuseHead(error: AppendError): void {
+    const head = this.queue.shift()
+    if (head === undefined) return
+    this.queuedBytes -= head.bytes
+    this.settle(head, left(error))
+  }
+
+  /** Seals the active segment and opens the next one at the log's end. */
+  private async roll(): Promise<void> {
+    while (this.tail.end > this.durable && this.poison === undefined) {
+      this.startSync()
+      await this.syncing
+    }
+    if (this.poison !== undefined) return
+    const { catalog, clock } = this.options
+    const { disk, folder, logId } = catalog.options
+    const baseOffset = this.tail.end
+    const created = await createSegment(disk, folder, { createdAt: clock.nowMs(), baseOffset, logId })
+    if (created._tag === 'Left') {
+      const { error, failedSync } = created.left
+      if (failedSync) this.poisonBy(error)
+      else this.refuseHead(error)
+      return
+    }
+    this.file.close()
+    this.file = created.right
+    const sealed = catalog.active()
+    const index = new MemoryIndex({ logId, base: baseOffset })
+    catalog.activate({ base: baseOffset, path: created.right.path, end: baseOffset, index, damage: [] })
+    this.sealing = this.sealing.then(() => catalog.saveSealed(sealed))
+  }
+
+  private startSync(): void {
+    if (this.syncing !== undefined || this.poison !== undefined) return
+    this.syncing = this.syncOnce().finally(() => {
+      this.syncing = undefined
+      if (this.waiters.length > 0) this.startSync()
+    })
+  }
+
+  /** One sync of the active file: vouches for everything that was written before it began. */
+  private async syncOnce(): Promise<void> {
+    const { end } = this.tail
+    const synced = await this.file.sync()
+    if (synced._tag === 'Left') {
+      this.poisonBy(synced.left)
+      return
+    }
+    this.durable = end
+    this.options.marker.update(end)
+    const served = this.waiters.filter((waiter) => waiter.end <= end)
+    this.waiters = this.waiters.filter((waiter) => waiter.end > end)
+    for (const waiter of served) this.serve(waiter, right(undefined))
+  }
+
+  private serve(waiter: Waiter, result: Either<Poisoned, void>): void {
+    this.pendingBytes -= waiter.bytes
+    waiter.settle(result)
+  }
+
+  /** Nothing is known about the disk any more: everybody who waits is told, and nobody is taken. */
+  private poisonBy(cause: DiskError): void {
+    this.poison ??= new Poisoned(cause)
+    const { waiters, poison } = this
+    this.waiters = []
+    for (const waiter of waiters) this.serve(waiter, left(poison))
+    this.refuseAll(poison)
+  }
+}

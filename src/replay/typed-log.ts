@@ -1,0 +1,256 @@
+// The typed face of a store: events go in and come out through a codec, one-shots are TaskEither, streams are
+// iterables of Either. It speaks to port/store.ts only, so it is the same over every store.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import * as t from 'io-ts'
+import { Offset, Version } from '../core/brand.ts'
+import { InvalidArgument, type AppendError, type ReplayError, type VersionCondition } from '../core/error.ts'
+import type { Aborted, Closed, Corrupt, DiskError, InvalidOffset, Poisoned, ReadOnly } from '../core/error.ts'
+import { AnyEvent, type StoredEvent } from '../core/event.ts'
+import { orThrow } from '../core/or-throw.ts'
+import { queryItems, type Query } from '../core/query.ts'
+import type { AggregateSummary, EventReader, ReadRequest, Receipt, Recovery, Store } from '../port/store.ts'
+import type { Durability, RebuildOptions } from '../port/store.ts'
+import { AggregateReader } from './aggregate.ts'
+import { appendRequest, failedReader, lazyReader, limitFault, offsetFault } from './request.ts'
+import { decodingReader, type EventBody, type NewRecorded, type Recorded } from './typed-event.ts'
+import { Replay } from './replay.ts'
+
+export interface AppendOptions {
+  /** What must hold when the batch is written; else nothing is, and the answer is ConditionFailed. */
+  readonly conditions?: readonly VersionCondition[] | undefined
+}
+
+export interface ReplayOptions {
+  /** Where to stop: forwards before this offset, backwards at it. */
+  readonly until?: Offset | undefined
+  /** Only the events that match; the index finds them, the rest is not read. */
+  readonly query?: Query | undefined
+  /** At most so many events. */
+  readonly limit?: number | undefined
+  /** Newest first; `from` is then where to begin, exclusive, and defaults to the end. */
+  readonly backwards?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface AggregateOptions {
+  /** The first version that is wanted; default 1. */
+  readonly fromVersion?: number | undefined
+  readonly limit?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** How an aggregate's state comes from its events. */
+export interface Reducer<S, E> {
+  readonly initial: S
+  readonly evolve: (state: S, event: E) => S
+}
+
+/** An aggregate's state, and the version to name in a condition when appending to it. */
+export interface Loaded<S> {
+  readonly state: S
+  readonly version: Version
+}
+
+export interface TypedLogOptions<A> {
+  readonly codec: t.Type<A, unknown, unknown> | undefined
+  /** The id of an event that comes without one. */
+  readonly newEventId: () => string
+}
+
+export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposable {
+  private readonly store: Store
+  private readonly codec: t.Type<A, unknown, unknown>
+  private readonly newEventId: () => string
+
+  constructor(store: Store, options: TypedLogOptions<A>) {
+    this.store = store
+    // Without a codec A is EventBody, which every stored event is.
+    this.codec = options.codec ?? (AnyEvent as unknown as t.Type<A, unknown, unknown>)
+    this.newEventId = options.newEventId
+  }
+
+  /** Where the next event will stand. */
+  get end(): Offset {
+    return this.store.end()
+  }
+
+  get readOnly(): boolean {
+    return this.store.readOnly
+  }
+
+  /** What opening found and did: torn bytes that were cut, damage, indexes that were rebuilt. */
+  get recovery(): Recovery {
+    return this.store.recovery
+  }
+
+  /**
+   * Appends one event or an atomic batch; resolves when it survives a crash of the process. The events are checked
+   * and serialised in this call, and written when the task is run: running it twice appends twice.
+   * @example await orThrow(log.append({ aggregateId: 'account-42', eventType: 'Deposited', payload: { cents: 1250 } }))
+   */
+  append(
+    events: NewRecorded<A> | readonly NewRecorded<A>[],
+    options: AppendOptions = {}
+  ): TaskEither<AppendError, Receipt> {
+    return this.appendAt('buffered', events, options)
+  }
+
+  /** As `append`, and resolves when the batch survives a power cut. Calls at the same time share one sync. */
+  appendSync(
+    events: NewRecorded<A> | readonly NewRecorded<A>[],
+    options: AppendOptions = {}
+  ): TaskEither<AppendError, Receipt> {
+    return this.appendAt('synced', events, options)
+  }
+
+  /**
+   * Reads the log from `from` (default the first event) to the end it has when the iteration begins.
+   * @example for await (const element of log.replay()) if (element._tag === 'Left') console.error(element.left.message)
+   */
+  replay(from?: Offset, options: ReplayOptions = {}): Replay<Recorded<A>> {
+    const { until, limit, backwards = false, signal } = options
+    const fault = offsetFault('from', from) ?? offsetFault('until', until) ?? limitFault(limit)
+    const query = queryItems(options.query)
+    return this.replayOf(() =>
+      fault === undefined
+        ? this.store.read({ from, until, query, limit, backwards, signal })
+        : failedReader(new InvalidArgument(fault.argument, fault.reason))
+    )
+  }
+
+  /** Reads [from, until): the log as it was when it ended at `until`. */
+  replayUntil(from: Offset, until: Offset, options: Omit<ReplayOptions, 'until'> = {}): Replay<Recorded<A>> {
+    return this.replay(from, { ...options, until })
+  }
+
+  /**
+   * Reads one aggregate's events in order. Left(Corrupt) means that one of them may be lost; damage that the versions
+   * prove to be none of this aggregate's is left out.
+   */
+  replayAggregate(aggregateId: string, options: AggregateOptions = {}): Replay<Recorded<A>> {
+    const { fromVersion = 1, limit, signal } = options
+    const fault = limitFault(limit)
+    if (fault !== undefined) return this.replayOf(() => failedReader(new InvalidArgument(fault.argument, fault.reason)))
+    if (!Number.isSafeInteger(fromVersion) || fromVersion < 0) {
+      return this.replayOf(() => failedReader(new InvalidArgument('fromVersion', 'is not an integer from 0')))
+    }
+    const range = { fromVersion: Math.max(1, fromVersion), limit }
+    const read = (from: Offset | undefined): EventReader =>
+      this.store.read({ ...everything, from, query: [{ aggregateId }], signal })
+    const seek = (): Promise<Either<ReplayError, Offset>> => this.store.seekVersion(aggregateId, fromVersion)
+    return this.replayOf(() => new AggregateReader(fromVersion <= 1 ? read(undefined) : lazyReader(seek, read), range))
+  }
+
+  /** An aggregate's events, or the first error that stands among them. None: an empty list. */
+  loadAggregate(aggregateId: string): TaskEither<ReplayError, readonly StoredEvent<Recorded<A>>[]> {
+    return async () => {
+      const events: StoredEvent<Recorded<A>>[] = []
+      const failed = await this.eachOf(aggregateId, (stored) => {
+        events.push(stored)
+      })
+      return failed === undefined ? right(events) : left(failed)
+    }
+  }
+
+  /**
+   * An aggregate's state: its events folded from `initial`. A Left when one of its events may be lost or does not
+   * decode, since a state without it would be wrong.
+   * @example
+   * const { state, version } = await orThrow(log.load('account-42', { initial: 0, evolve: (sum, e) => sum + e.payload.cents }))
+   */
+  load<S>(aggregateId: string, reducer: Reducer<S, Recorded<A>>): TaskEither<ReplayError, Loaded<S>> {
+    return async () => {
+      let state = reducer.initial
+      let version = Version(0)
+      const failed = await this.eachOf(aggregateId, (stored) => {
+        state = reducer.evolve(state, stored.event)
+        version = stored.version
+      })
+      return failed === undefined ? right({ state, version }) : left(failed)
+    }
+  }
+
+  /** The aggregate's version, 0 when it has no event. */
+  version(aggregateId: string): TaskEither<DiskError | Closed, Version> {
+    return () => this.store.version(aggregateId)
+  }
+
+  /** Every aggregate whose id begins with `prefix`, with its version, in the order of the ids (UTF-16 code units). */
+  aggregates(
+    options: { readonly prefix?: string | undefined } = {}
+  ): AsyncIterable<Either<DiskError | Closed, AggregateSummary>> {
+    return { [Symbol.asyncIterator]: () => this.store.aggregates(options.prefix ?? '')[Symbol.asyncIterator]() }
+  }
+
+  /** The first event written at `timestampMs` (ms since the epoch) or later, or the end. */
+  offsetAt(timestampMs: number): TaskEither<DiskError | Corrupt | Closed, Offset> {
+    return () => this.store.offsetAt(timestampMs)
+  }
+
+  /** Everything appended so far survives a power cut when this resolves. */
+  sync(): TaskEither<Poisoned | Closed | ReadOnly | DiskError, void> {
+    return () => this.store.sync()
+  }
+
+  /** Builds the index anew from the log, while the log is open. It is a cache: nothing but time depends on it. */
+  rebuildIndex(
+    options: RebuildOptions = {}
+  ): TaskEither<DiskError | Closed | ReadOnly | Aborted | InvalidArgument | InvalidOffset, void> {
+    return () => this.store.rebuildIndex(options)
+  }
+
+  /** Waits for what was accepted, syncs it, and gives everything back. May be called again. */
+  close(): TaskEither<Poisoned | DiskError, void> {
+    return () => this.store.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return orThrow(this.close())
+  }
+
+  private appendAt(
+    durability: Durability,
+    events: NewRecorded<A> | readonly NewRecorded<A>[],
+    options: AppendOptions
+  ): TaskEither<AppendError, Receipt> {
+    const batch: readonly unknown[] = Array.isArray(events) ? (events as readonly unknown[]) : [events]
+    const encoding = { codec: this.codec, newEventId: this.newEventId, conditions: options.conditions, durability }
+    const request = appendRequest(batch, encoding)
+    return request._tag === 'Left' ? () => Promise.resolve(request) : () => this.store.append(request.right)
+  }
+
+  private replayOf(open: () => EventReader): Replay<Recorded<A>> {
+    return new Replay(() => decodingReader(open(), this.codec))
+  }
+
+  /** Visits an aggregate's events in order, up to the first error, which is returned. */
+  private async eachOf(
+    aggregateId: string,
+    visit: (stored: StoredEvent<Recorded<A>>) => void
+  ): Promise<ReplayError | undefined> {
+    const source = this.store.read({ ...everything, query: [{ aggregateId }] })
+    const reader = decodingReader(new AggregateReader(source, { fromVersion: 1, limit: undefined }), this.codec)
+    try {
+      for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
+        for (const element of batch) {
+          if (element._tag === 'Left') return element.left
+          visit(element.right)
+        }
+      }
+      return undefined
+    } finally {
+      reader.close()
+    }
+  }
+}
+
+const everything: ReadRequest = {
+  from: undefined,
+  until: undefined,
+  query: [],
+  limit: undefined,
+  backwards: false,
+  signal: undefined
+}
