@@ -1,10 +1,11 @@
 // The index file: refused in the right order and for the right reason, believed nowhere without its checksum.
 
+import { right } from 'fp-ts/lib/Either.js'
 import { describe, expect, test } from 'vitest'
 import type { Offset } from '../src/core/brand.ts'
 import { crc32 } from '../src/core/crc.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
-import { trailerBytes } from '../src/indexing/format.ts'
+import { encodeTrailer, trailerBytes } from '../src/indexing/format.ts'
 import { IndexFile } from '../src/indexing/index-file.ts'
 import { MemoryIndex } from '../src/indexing/memory-index.ts'
 import type { SegmentIndex } from '../src/indexing/segment-index.ts'
@@ -102,6 +103,35 @@ describe('damage', () => {
     expect(isDamaged(opened.right.version('account-1'))).toBe(true)
     expect(isDamaged(opened.right.verify())).toBe(true)
   })
+})
+
+test('a file that claims terabytes is refused before memory is taken', () => {
+  const lengths = { groupsBytes: 2 ** 42, directoryBytes: 2 ** 41, stridesBytes: 2 ** 40, damageBytes: 2 ** 40 }
+  const size = 2 ** 43 + trailerBytes
+  const trailer = encodeTrailer({
+    ...place,
+    ...lengths,
+    lastFrameCrc: 0,
+    end: 5_000,
+    events: 1,
+    firstTimestampMs: 0,
+    lastTimestampMs: 0
+  })
+  const file: Pick<DiskFile, 'path' | 'size' | 'readSync' | 'close'> = {
+    path: 'x.idx',
+    size: () => right(size),
+    readSync: (target, position) => {
+      expect(position).toBe(size - trailerBytes)
+      target.set(trailer)
+      return right(target.length)
+    },
+    close: () => undefined
+  }
+  const disk: Pick<Disk, 'open'> = { open: () => right(file as DiskFile) }
+  const opened = IndexFile.open(disk as Disk, 'x.idx', place)
+  if (opened._tag === 'Left') throw new Error('the trailer is whole')
+  for (const answer of answers(opened.right, questionsFor(place.base, [])).slice(1)) expect(answer).toBe('damaged')
+  expect(isDamaged(opened.right.verify())).toBe(true)
 })
 
 describe('refusal', () => {

@@ -1,54 +1,23 @@
 // The index of a sealed segment, or the checkpoint of the active one: looked up in its file. Memory holds the trailer
 // and, once a lookup has asked for them, the directory (a key per 4 KiB of keys) and the strides; a lookup reads one
-// key block and the postings it needs. No byte is believed before its checksum holds, at every read, and what a
-// checksum proves is still checked to make sense.
+// key block and the postings it needs.
 
-import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { right, type Either } from 'fp-ts/lib/Either.js'
 import { Version } from '../core/brand.ts'
-import { crc32 } from '../core/crc.ts'
-import type { DamagedRegion, DiskError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/error.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { encodeKey } from './bytes.ts'
-import {
-  decodeTrailer,
-  fileSeed,
-  keyKind,
-  keyOrder,
-  seedAt,
-  trailerBytes,
-  type IndexTrailer,
-  type KeyKind,
-  type KindKey
-} from './format.ts'
-import {
-  findEntry,
-  readDamage,
-  readDirectory,
-  readEntries,
-  readPostings,
-  readStrides,
-  type Directory,
-  type KeyBlock,
-  type KeyEntry
-} from './section.ts'
-import { IndexDamaged, type IndexError, type SegmentIndex } from './segment-index.ts'
+import { keyKind, keyOrder, type KeyKind, type KindKey } from './format.ts'
+import { IndexReader, type ExpectedIdentity, type IndexedKey } from './index-reader.ts'
+import { findEntry, readEntries, type Directory } from './section.ts'
+import type { IndexError, SegmentIndex } from './segment-index.ts'
 import { selectOffsets, type Postings } from './select.ts'
 import type { Timeline } from './timeline.ts'
 
-const crcBytes = 4
-
-/** A key of the file with everything that stands under it. */
-export interface IndexedKey extends KindKey {
-  /** 0 for what is not an aggregate. */
-  readonly version: number
-  /** Relative to the base, ascending. */
-  readonly offsets: readonly number[]
-}
-
-/** A key's events, found but not read. */
-interface Found extends Postings {
+/** A key that was found; its offsets are not read yet. */
+interface FoundKey extends Postings {
   readonly version: number
 }
 
@@ -61,13 +30,13 @@ export class IndexFile implements SegmentIndex {
   readonly firstTimestampMs: number
   readonly lastTimestampMs: number
   readonly #file: DiskFile
-  readonly #trailer: IndexTrailer
-  readonly #seed: number
-  // Caches, set by the first lookup that needs them.
+  readonly #reader: IndexReader
+  // Caches, set by the first lookup that needs them and emptied by releaseCaches.
   #directory: Directory | undefined
   #timeline: Timeline | undefined
 
-  private constructor(file: DiskFile, trailer: IndexTrailer) {
+  private constructor(file: DiskFile, reader: IndexReader) {
+    const { trailer } = reader
     this.base = trailer.base
     this.end = trailer.end
     this.logId = trailer.logId
@@ -76,23 +45,17 @@ export class IndexFile implements SegmentIndex {
     this.firstTimestampMs = trailer.firstTimestampMs
     this.lastTimestampMs = trailer.lastTimestampMs
     this.#file = file
-    this.#trailer = trailer
-    this.#seed = fileSeed(trailer)
+    this.#reader = reader
   }
 
   /** Opens a file and checks its trailer, and that it is of this log and begins at this base. Whoever opens closes. */
-  static open(
-    disk: Disk,
-    path: string,
-    expected: { readonly logId: number; readonly base: number }
-  ): Either<IndexError, IndexFile> {
+  static open(disk: Disk, path: string, expected: ExpectedIdentity): Either<IndexError, IndexFile> {
     const opened = disk.open(path, 'read')
     if (opened._tag === 'Left') return opened
-    const file = opened.right
-    const trailer = readTrailer(file, expected)
-    if (trailer._tag === 'Right') return right(new IndexFile(file, trailer.right))
-    file.close()
-    return trailer
+    const reader = IndexReader.read(opened.right, expected)
+    if (reader._tag === 'Right') return right(new IndexFile(opened.right, reader.right))
+    opened.right.close()
+    return reader
   }
 
   /** Idempotent. Every later lookup answers with the disk's EBADF. */
@@ -108,9 +71,7 @@ export class IndexFile implements SegmentIndex {
   }
 
   damage(): Either<IndexError, readonly DamagedRegion[]> {
-    const { groupsBytes, directoryBytes, stridesBytes, damageBytes } = this.#trailer
-    const section = this.#readSealed(groupsBytes + directoryBytes + stridesBytes, damageBytes)
-    return section._tag === 'Left' ? section : this.#checked(readDamage(section.right, this.#trailer))
+    return this.#reader.damage()
   }
 
   version(aggregateId: string): Either<IndexError, number> {
@@ -131,13 +92,12 @@ export class IndexFile implements SegmentIndex {
   *aggregates(prefix: string): Generator<Either<IndexError, AggregateSummary>, void, undefined> {
     const directory = this.#loadDirectory()
     if (directory._tag === 'Left') return yield directory
-    const { starts } = directory.right
     const from: KindKey = { kind: keyKind.aggregate, key: prefix }
     const first = Math.max(0, groupOf(directory.right, from))
-    for (let group = first; group < starts.length - 1; group++) {
-      const block = this.#readBlock(directory.right, group)
+    for (let group = first; group < directory.right.firsts.length; group++) {
+      const block = this.#reader.block(directory.right, group)
       if (block._tag === 'Left') return yield block
-      const entries = this.#checked(readEntries(block.right))
+      const entries = this.#reader.checked(readEntries(block.right))
       if (entries._tag === 'Left') return yield entries
       for (const entry of entries.right) {
         if (keyOrder(entry, from) < 0) continue
@@ -160,10 +120,7 @@ export class IndexFile implements SegmentIndex {
   /** The sparse time index, offsets relative to the base. */
   timeline(): Either<IndexError, Timeline> {
     if (this.#timeline !== undefined) return right(this.#timeline)
-    const { groupsBytes, directoryBytes, stridesBytes } = this.#trailer
-    const section = this.#readSealed(groupsBytes + directoryBytes, stridesBytes)
-    if (section._tag === 'Left') return section
-    const timeline = this.#checked(readStrides(section.right, this.#trailer))
+    const timeline = this.#reader.timeline()
     if (timeline._tag === 'Right') this.#timeline = timeline.right
     return timeline
   }
@@ -176,10 +133,11 @@ export class IndexFile implements SegmentIndex {
     let aggregateEvents = 0
     let typeEvents = 0
     for (let group = 0; group < directory.right.firsts.length; group++) {
-      const keys = this.#readGroup(directory.right, group)
+      const keys = this.#reader.group(directory.right, group)
       if (keys._tag === 'Left') return yield keys
       for (const key of keys.right) {
-        if (before !== undefined && keyOrder(before, key) >= 0) return yield this.#damaged('content: keys out of order')
+        const ascends = before === undefined || keyOrder(before, key) < 0
+        if (!ascends) return yield this.#reader.damaged('content: keys out of order')
         before = key
         if (key.kind === keyKind.aggregate) aggregateEvents += key.offsets.length
         if (key.kind === keyKind.type) typeEvents += key.offsets.length
@@ -188,13 +146,13 @@ export class IndexFile implements SegmentIndex {
     }
     // Every event has one aggregate and one type.
     if (aggregateEvents === this.events && typeEvents === this.events) return
-    yield this.#damaged('content: the count of events and the keys differ')
+    yield this.#reader.damaged('content: the count of events and the keys differ')
   }
 
   /** Reads and checks every byte. */
   verify(): Either<IndexError, void> {
-    const trailer = readTrailer(this.#file, this)
-    if (trailer._tag === 'Left') return trailer
+    const reader = IndexReader.read(this.#file, this)
+    if (reader._tag === 'Left') return reader
     this.releaseCaches()
     for (const key of this.keys()) if (key._tag === 'Left') return key
     const timeline = this.timeline()
@@ -203,125 +161,27 @@ export class IndexFile implements SegmentIndex {
     return damage._tag === 'Left' ? damage : right(undefined)
   }
 
-  readonly #find = (kind: KeyKind, key: string): Either<IndexError, Found | undefined> => {
+  readonly #find = (kind: KeyKind, key: string): Either<IndexError, FoundKey | undefined> => {
     const directory = this.#loadDirectory()
     if (directory._tag === 'Left') return directory
     const group = groupOf(directory.right, { kind, key })
     if (group < 0) return right(undefined)
-    const block = this.#readBlock(directory.right, group)
+    const block = this.#reader.block(directory.right, group)
     if (block._tag === 'Left') return block
-    const entry = this.#checked(findEntry(block.right, kind, encodeKey(key)))
+    const entry = this.#reader.checked(findEntry(block.right, kind, encodeKey(key)))
     if (entry._tag === 'Left') return entry
     if (entry.right === undefined) return right(undefined)
-    const { events, version, postingsAt, postingsBytes, postingsCrc } = entry.right
-    const position = (directory.right.starts[group] as number) + postingsAt
-    return right({
-      version,
-      count: events,
-      offsets: () => {
-        const bytes = this.#read(position, postingsBytes)
-        return bytes._tag === 'Left' ? bytes : this.#postings(bytes.right, { position, postingsCrc, events }, this.base)
-      }
-    })
-  }
-
-  /** All keys of a group, with their postings. */
-  #readGroup(directory: Directory, group: number): Either<IndexError, IndexedKey[]> {
-    const start = directory.starts[group] as number
-    const block = this.#readBlock(directory, group)
-    if (block._tag === 'Left') return block
-    const entries = this.#checked(readEntries(block.right))
-    if (entries._tag === 'Left') return entries
-    const postings = this.#read(start, block.right.postingsBytes)
-    if (postings._tag === 'Left') return postings
-    const keys: IndexedKey[] = []
-    let at = 0
-    for (const entry of entries.right) {
-      const bytes = postings.right.subarray(at, at + entry.postingsBytes)
-      const offsets = this.#postings(bytes, { ...entry, position: start + at }, 0)
-      if (offsets._tag === 'Left') return offsets
-      keys.push({ kind: entry.kind, key: entry.key, version: entry.version, offsets: offsets.right })
-      at += entry.postingsBytes
-    }
-    const first = keys[0]
-    if (first !== undefined && keyOrder(first, directory.firsts[group] as KindKey) === 0) return right(keys)
-    return this.#damaged('content: the directory and a key block differ')
-  }
-
-  #postings(
-    bytes: Buffer,
-    entry: Pick<KeyEntry, 'postingsCrc' | 'events'> & { readonly position: number },
-    base: number
-  ): Either<IndexError, number[]> {
-    if (crc32(bytes, seedAt(this.#seed, entry.position)) !== entry.postingsCrc) {
-      return this.#damaged('checksum: postings')
-    }
-    return this.#checked(readPostings(bytes, { events: entry.events, base, limit: this.end - this.base }))
+    const { events, version, postingsAt } = entry.right
+    const place = { ...entry.right, position: (directory.right.starts[group] as number) + postingsAt }
+    return right({ version, count: events, offsets: () => this.#reader.offsets(place) })
   }
 
   #loadDirectory(): Either<IndexError, Directory> {
     if (this.#directory !== undefined) return right(this.#directory)
-    const { groupsBytes, directoryBytes } = this.#trailer
-    const section = this.#readSealed(groupsBytes, directoryBytes)
-    if (section._tag === 'Left') return section
-    const directory = this.#checked(readDirectory(section.right, groupsBytes))
+    const directory = this.#reader.directory()
     if (directory._tag === 'Right') this.#directory = directory.right
     return directory
   }
-
-  #readBlock(directory: Directory, group: number): Either<IndexError, KeyBlock> {
-    const postingsBytes = directory.postingsBytes[group] as number
-    const start = (directory.starts[group] as number) + postingsBytes
-    const entries = this.#readSealed(start, (directory.starts[group + 1] as number) - start)
-    return entries._tag === 'Left' ? entries : right({ entries: entries.right, postingsBytes })
-  }
-
-  /** Reads what is closed by a CRC, and hands it over without it. */
-  #readSealed(position: number, length: number): Either<IndexError, Buffer> {
-    if (length < crcBytes) return this.#damaged('content: a section without its checksum')
-    const bytes = this.#read(position, length)
-    if (bytes._tag === 'Left') return bytes
-    const body = bytes.right.subarray(0, length - crcBytes)
-    const sealed = crc32(body, seedAt(this.#seed, position)) === bytes.right.readUInt32LE(length - crcBytes)
-    return sealed ? right(body) : this.#damaged(`checksum: the block at ${position}`)
-  }
-
-  /** The caller has checked that position and length lie in the file as it was when it was opened. */
-  #read(position: number, length: number): Either<IndexError, Buffer> {
-    return readExactly(this.#file, position, length)
-  }
-
-  #checked<Value>(decoded: Either<string, Value>): Either<IndexError, Value> {
-    return decoded._tag === 'Left' ? this.#damaged(decoded.left) : decoded
-  }
-
-  #damaged(reason: string): Either<IndexDamaged, never> {
-    return left(new IndexDamaged(this.#file.path, reason))
-  }
-}
-
-function readTrailer(
-  file: DiskFile,
-  expected: { readonly logId: number; readonly base: number }
-): Either<IndexError, IndexTrailer> {
-  const size = file.size()
-  if (size._tag === 'Left') return size
-  const length = Math.min(trailerBytes, size.right)
-  const bytes = readExactly(file, size.right - length, length)
-  if (bytes._tag === 'Left') return bytes
-  const trailer = decodeTrailer(bytes.right, size.right)
-  if (trailer._tag === 'Left') return left(new IndexDamaged(file.path, trailer.left))
-  const { logId, base } = trailer.right
-  if (logId !== expected.logId) return left(new IndexDamaged(file.path, `content: it belongs to log ${logId}`))
-  if (base !== expected.base) return left(new IndexDamaged(file.path, `content: it begins at ${base}`))
-  return trailer
-}
-
-function readExactly(file: DiskFile, position: number, length: number): Either<IndexError, Buffer> {
-  const bytes = Buffer.allocUnsafe(length)
-  const count: Either<DiskError, number> = file.readSync(bytes, position)
-  if (count._tag === 'Left') return count
-  return count.right === length ? right(bytes) : left(new IndexDamaged(file.path, 'content: it became shorter'))
 }
 
 /** The last group whose first key is at or before this one, or −1: the only one that may hold it. */

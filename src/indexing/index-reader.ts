@@ -1,0 +1,162 @@
+// Reads the parts of an index file. No byte is believed before its checksum holds, at every read, and what a checksum
+// proves is still checked to make sense. Keeps nothing but the trailer: caching is the business of index-file.ts.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { crc32 } from '../core/crc.ts'
+import type { DamagedRegion } from '../core/error.ts'
+import type { DiskFile } from '../port/disk.ts'
+import { decodeTrailer, fileSeed, keyOrder, seedAt, trailerBytes, type IndexTrailer, type KindKey } from './format.ts'
+import {
+  readDamage,
+  readDirectory,
+  readEntries,
+  readPostings,
+  readStrides,
+  type Directory,
+  type KeyBlock
+} from './section.ts'
+import { IndexDamaged, type IndexError } from './segment-index.ts'
+import type { Timeline } from './timeline.ts'
+
+/** What the caller knows of the segment that the file stands beside. */
+export interface ExpectedIdentity {
+  readonly logId: number
+  readonly base: number
+}
+
+/** A key of the file with everything that stands under it. */
+export interface IndexedKey extends KindKey {
+  /** 0 for what is not an aggregate. */
+  readonly version: number
+  /** Relative to the base, ascending. */
+  readonly offsets: readonly number[]
+}
+
+/** Where a key's postings stand in the file, and what they must be. */
+export interface PostingsPlace {
+  readonly position: number
+  readonly postingsBytes: number
+  readonly postingsCrc: number
+  readonly events: number
+}
+
+const crcBytes = 4
+
+/** Nothing that is read at once is larger in a file of our own; a file that says so has no claim to the memory. */
+const readBytesMax: number = 1024 * 1024 * 1024
+
+export class IndexReader {
+  readonly trailer: IndexTrailer
+  readonly #file: DiskFile
+  readonly #seed: number
+
+  private constructor(file: DiskFile, trailer: IndexTrailer) {
+    this.trailer = trailer
+    this.#file = file
+    this.#seed = fileSeed(trailer)
+  }
+
+  /** Reads the trailer and checks that the file is of this log and begins at this base. The file stays the caller's. */
+  static read(file: DiskFile, expected: ExpectedIdentity): Either<IndexError, IndexReader> {
+    const size = file.size()
+    if (size._tag === 'Left') return size
+    const length = Math.min(trailerBytes, size.right)
+    const bytes = readExactly(file, size.right - length, length)
+    if (bytes._tag === 'Left') return bytes
+    const trailer = decodeTrailer(bytes.right, size.right)
+    if (trailer._tag === 'Left') return left(new IndexDamaged(file.path, trailer.left))
+    const { logId, base } = trailer.right
+    if (logId !== expected.logId) return left(new IndexDamaged(file.path, `content: it belongs to log ${logId}`))
+    if (base !== expected.base) return left(new IndexDamaged(file.path, `content: it begins at ${base}`))
+    return right(new IndexReader(file, trailer.right))
+  }
+
+  directory(): Either<IndexError, Directory> {
+    const { groupsBytes, directoryBytes } = this.trailer
+    const section = this.#sealed(groupsBytes, directoryBytes)
+    return section._tag === 'Left' ? section : this.checked(readDirectory(section.right, groupsBytes))
+  }
+
+  timeline(): Either<IndexError, Timeline> {
+    const { groupsBytes, directoryBytes, stridesBytes } = this.trailer
+    const section = this.#sealed(groupsBytes + directoryBytes, stridesBytes)
+    return section._tag === 'Left' ? section : this.checked(readStrides(section.right, this.trailer))
+  }
+
+  damage(): Either<IndexError, readonly DamagedRegion[]> {
+    const { groupsBytes, directoryBytes, stridesBytes, damageBytes } = this.trailer
+    const section = this.#sealed(groupsBytes + directoryBytes + stridesBytes, damageBytes)
+    return section._tag === 'Left' ? section : this.checked(readDamage(section.right, this.trailer))
+  }
+
+  /** The key block of a group. */
+  block(directory: Directory, group: number): Either<IndexError, KeyBlock> {
+    const postingsBytes = directory.postingsBytes[group] as number
+    const start = (directory.starts[group] as number) + postingsBytes
+    const entries = this.#sealed(start, (directory.starts[group + 1] as number) - start)
+    return entries._tag === 'Left' ? entries : right({ entries: entries.right, postingsBytes })
+  }
+
+  /** One key's offsets, absolute. */
+  offsets(place: PostingsPlace): Either<IndexError, number[]> {
+    const bytes = readExactly(this.#file, place.position, place.postingsBytes)
+    return bytes._tag === 'Left' ? bytes : this.#postings(bytes.right, place, this.trailer.base)
+  }
+
+  /** All keys of a group with their offsets. */
+  group(directory: Directory, group: number): Either<IndexError, readonly IndexedKey[]> {
+    const block = this.block(directory, group)
+    if (block._tag === 'Left') return block
+    const entries = this.checked(readEntries(block.right))
+    if (entries._tag === 'Left') return entries
+    const start = directory.starts[group] as number
+    const postings = readExactly(this.#file, start, block.right.postingsBytes)
+    if (postings._tag === 'Left') return postings
+    const keys: IndexedKey[] = []
+    let at = 0
+    for (const entry of entries.right) {
+      const bytes = postings.right.subarray(at, at + entry.postingsBytes)
+      const offsets = this.#postings(bytes, { ...entry, position: start + at }, 0)
+      if (offsets._tag === 'Left') return offsets
+      keys.push({ kind: entry.kind, key: entry.key, version: entry.version, offsets: offsets.right })
+      at += entry.postingsBytes
+    }
+    const first = keys[0]
+    if (first !== undefined && keyOrder(first, directory.firsts[group] as KindKey) === 0) return right(keys)
+    return this.damaged('content: the directory and a key block differ')
+  }
+
+  /** Gives a decoder's refusal the name of the file. */
+  checked<Value>(decoded: Either<string, Value>): Either<IndexError, Value> {
+    return decoded._tag === 'Left' ? this.damaged(decoded.left) : decoded
+  }
+
+  damaged(reason: string): Either<IndexDamaged, never> {
+    return left(new IndexDamaged(this.#file.path, reason))
+  }
+
+  #postings(bytes: Buffer, place: PostingsPlace, base: number): Either<IndexError, number[]> {
+    const intact = crc32(bytes, seedAt(this.#seed, place.position)) === place.postingsCrc
+    if (!intact) return this.damaged(`checksum: the postings at ${place.position}`)
+    const limit = this.trailer.end - this.trailer.base
+    return this.checked(readPostings(bytes, { events: place.events, base, limit }))
+  }
+
+  /** Reads what is closed by a CRC, and hands it over without it. The caller has checked that it lies in the file. */
+  #sealed(position: number, length: number): Either<IndexError, Buffer> {
+    if (length < crcBytes) return this.damaged('content: a section without its checksum')
+    const bytes = readExactly(this.#file, position, length)
+    if (bytes._tag === 'Left') return bytes
+    const body = bytes.right.subarray(0, length - crcBytes)
+    const intact = crc32(body, seedAt(this.#seed, position)) === bytes.right.readUInt32LE(length - crcBytes)
+    return intact ? right(body) : this.damaged(`checksum: the block at ${position}`)
+  }
+}
+
+function readExactly(file: DiskFile, position: number, length: number): Either<IndexError, Buffer> {
+  if (length > readBytesMax) return left(new IndexDamaged(file.path, `content: ${length} bytes in one piece`))
+  const bytes = Buffer.allocUnsafe(length)
+  const count = file.readSync(bytes, position)
+  if (count._tag === 'Left') return count
+  return count.right === length ? right(bytes) : left(new IndexDamaged(file.path, 'content: it became shorter'))
+}
