@@ -50,7 +50,7 @@ export type {
 } from './core/error.ts'
 export { AnyEvent } from './core/event.ts'
 export type { Event, NewEvent, StoredEvent } from './core/event.ts'
-export { orThrow } from './core/or-throw.ts'
+export { orThrow } from './replay/or-throw.ts'
 export type { Query, QueryItem } from './core/query.ts'
 export type { Clock, Entropy } from './port/clock.ts'
 export type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from './port/disk.ts'

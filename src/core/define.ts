@@ -13,7 +13,7 @@ import { quote, thrownText } from './canon.ts'
 import type { Event, NewEvent } from './event.ts'
 
 /** The fields that `make` fills in. */
-export interface EventDefaults {
+interface EventDefaults {
   readonly namespace?: string | undefined
   readonly schemaId?: string | undefined
   readonly schemaVersion?: number | undefined
@@ -30,12 +30,12 @@ export type EventDefinitions = Readonly<Record<string, t.Mixed | EventDefinition
 type PayloadCodec<D> = D extends t.Mixed ? D : D extends EventDefinition<infer P> ? P : never
 
 /** The union of the events' types and payloads: `{ eventType: 'Deposited', payload: { cents: number } } | …`. */
-export type EventBodies<Ds> = {
+type EventBodies<Ds> = {
   [K in keyof Ds & string]: { readonly eventType: K; readonly payload: t.TypeOf<PayloadCodec<Ds[K]>> }
 }[keyof Ds & string]
 
 /** The same union as it is stored. */
-export type EventOutputs<Ds> = {
+type EventOutputs<Ds> = {
   [K in keyof Ds & string]: { readonly eventType: K; readonly payload: t.OutputOf<PayloadCodec<Ds[K]>> }
 }[keyof Ds & string]
 
@@ -47,7 +47,7 @@ export interface MakeOptions extends EventDefaults {
 }
 
 /** One constructor for each event type. */
-export type EventMakers<Ds> = {
+type EventMakers<Ds> = {
   readonly [K in keyof Ds & string]: (
     aggregateId: string,
     payload: t.TypeOf<PayloadCodec<Ds[K]>>,

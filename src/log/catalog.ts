@@ -201,26 +201,43 @@ export class Catalog {
     return right(all.sort((a, b) => a.offset - b.offset))
   }
 
-  /** Every aggregate with its version, in the order of the ids; goes on where it was when an index had to be rebuilt. */
-  async *aggregates(prefix: string): AsyncGenerator<Either<DiskError | Closed, AggregateSummary>> {
+  /** Every aggregate with its version, in the order of the ids. */
+  async *aggregates(prefix: string): AsyncGenerator<Either<DiskError | Closed, AggregateSummary>, void, undefined> {
     let after: string | undefined
     for (;;) {
-      let stale: StaleIndex | undefined
-      for (const next of mergeSummaries(this.segments, prefix)) {
-        if (this.closed) return yield left(new Closed())
-        if (next._tag === 'Left') {
-          if (next.left._tag !== 'StaleIndex') return yield left(next.left)
-          stale = next.left
-          break
-        }
-        if (after !== undefined && next.right.aggregateId <= after) continue
-        after = next.right.aggregateId
-        yield next
-      }
+      const stale = yield* this.aggregatesAfter(prefix, after, (aggregateId) => {
+        after = aggregateId
+      })
       if (stale === undefined) return
+      // An index turned out damaged: the list goes on where it was when that is rebuilt.
       const rebuilt = await this.rebuild(stale.segment)
       if (rebuilt._tag === 'Left') return yield rebuilt
     }
+  }
+
+  /** The aggregates behind `after`; tells which came, and returns the index that must be rebuilt to go on. */
+  private *aggregatesAfter(
+    prefix: string,
+    after: string | undefined,
+    onCame: (aggregateId: string) => void
+  ): Generator<Either<DiskError | Closed, AggregateSummary>, StaleIndex | undefined, undefined> {
+    for (const next of mergeSummaries(this.segments, prefix)) {
+      if (this.closed) {
+        yield left(new Closed())
+        return undefined
+      }
+      if (next._tag === 'Right') {
+        const { aggregateId } = next.right
+        if (after !== undefined && aggregateId <= after) continue
+        onCame(aggregateId)
+        yield next
+      } else if (next.left._tag === 'StaleIndex') return next.left
+      else {
+        yield left(next.left)
+        return undefined
+      }
+    }
+    return undefined
   }
 
   close(): void {

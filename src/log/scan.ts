@@ -5,7 +5,7 @@
 // State: `bytes[at, limit)` are read and not yet visited, `bytes[at]` stands at `offset`. While `lostFrom` is set,
 // the scan is behind a bad frame and looks for the next one that verifies at its place.
 
-import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
 import type { Offset } from '../core/brand.ts'
 import type { CorruptReason, DamagedRegion, DiskError } from '../core/error.ts'
@@ -95,7 +95,7 @@ export class SegmentScan {
     if (room === 0) return right(undefined)
     const target = this.bytes.subarray(rest, rest + room)
     const got = await file.read(target, this.offset + rest - base + headerBytes)
-    if (got._tag === 'Left') return left(got.left)
+    if (got._tag === 'Left') return got
     this.limit = rest + got.right
     if (got.right < room) this.short = true
     return right(undefined)
@@ -134,9 +134,9 @@ export class SegmentScan {
   private canGrow(): boolean {
     if (this.short) return false
     const rest = this.limit - this.at
-    const left = this.range.end - this.offset
-    if (rest >= left) return false
-    return rest < 4 || frameBytes(framePayloadBytes(this.bytes, this.at)) <= left
+    const remaining = this.range.end - this.offset
+    if (rest >= remaining) return false
+    return rest < 4 || frameBytes(framePayloadBytes(this.bytes, this.at)) <= remaining
   }
 
   private reasonOf(fault: FrameFault): CorruptReason {

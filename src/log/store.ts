@@ -3,16 +3,8 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import {
-  Aborted,
-  Closed,
-  Corrupt,
-  ReadOnly,
-  type AppendError,
-  type DiskError,
-  type OpenError,
-  type Poisoned
-} from '../core/error.ts'
+import { Closed, ReadOnly, type AppendError, type DiskError, type OpenError } from '../core/error.ts'
+import type { Aborted, Corrupt, Poisoned } from '../core/error.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
 import type { Disk, DiskLock } from '../port/disk.ts'
@@ -141,7 +133,7 @@ export class LocalStore implements Store {
     })
   }
 
-  async *aggregates(prefix: string): AsyncGenerator<Either<DiskError | Closed, AggregateSummary>> {
+  async *aggregates(prefix: string): AsyncGenerator<Either<DiskError | Closed, AggregateSummary>, void, undefined> {
     if (this.closed) return yield left(new Closed())
     const refreshed = await this.refresh()
     if (refreshed._tag === 'Left') return yield refreshed

@@ -1,7 +1,7 @@
 // Events with a type: how the codec's body and the envelope around it become one object, on the way in and out.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import * as t from 'io-ts'
+import type * as t from 'io-ts'
 import { firstFault, guardFault } from '../core/decode.ts'
 import { InvalidEvent, InvalidStored } from '../core/error.ts'
 import { AnyEvent, type Event, type NewEvent } from '../core/event.ts'
@@ -72,14 +72,14 @@ function decodeSafely<A>(codec: t.Type<A, unknown, unknown>, event: Event): Eith
 
 /** Checks an event against the codec and gives it the form that is stored. */
 export function encodeBody(codec: t.Any, event: unknown, index: number): Either<InvalidEvent, unknown> {
-  if ((codec as t.Any) === AnyEvent) return right(event)
+  if (codec === AnyEvent) return right(event)
   try {
     if (!codec.is(event)) {
       const fault = guardFault(codec, event) ?? { path: '$', reason: `is no ${codec.name}` }
       return left(new InvalidEvent({ ...fault, index }))
     }
-    const encoded = codec.encode(event)
-    return right(encoded === event ? event : { ...(event as object), ...(encoded as object) })
+    const encoded: unknown = codec.encode(event)
+    return right(encoded === event ? event : { ...event, ...(encoded as object) })
   } catch (error) {
     return left(new InvalidEvent({ path: '$', reason: `the codec throws: ${String(error)}`, index }))
   }

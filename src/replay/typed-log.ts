@@ -3,19 +3,19 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
-import * as t from 'io-ts'
-import { Offset, Version } from '../core/brand.ts'
+import type * as t from 'io-ts'
+import { Version, type Offset } from '../core/brand.ts'
 import { InvalidArgument, type AppendError, type ReplayError, type VersionCondition } from '../core/error.ts'
 import type { Aborted, Closed, Corrupt, DiskError, InvalidOffset, Poisoned, ReadOnly } from '../core/error.ts'
 import { AnyEvent, type StoredEvent } from '../core/event.ts'
-import { orThrow } from '../core/or-throw.ts'
+import { orThrow } from './or-throw.ts'
 import { queryItems, type Query } from '../core/query.ts'
 import type { AggregateSummary, EventReader, ReadRequest, Receipt, Recovery, Store } from '../port/store.ts'
 import type { Durability, RebuildOptions } from '../port/store.ts'
 import { AggregateReader } from './aggregate.ts'
 import { appendRequest, failedReader, lazyReader, limitFault, offsetFault } from './request.ts'
 import { decodingReader, type EventBody, type NewRecorded, type Recorded } from './typed-event.ts'
-import { Replay } from './replay.ts'
+import { Replay, type ReplayElement } from './replay.ts'
 
 export interface AppendOptions {
   /** What must hold when the batch is written; else nothing is, and the answer is ConditionFailed. */
@@ -234,16 +234,25 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     const reader = decodingReader(new AggregateReader(source, { fromVersion: 1, limit: undefined }), this.codec)
     try {
       for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
-        for (const element of batch) {
-          if (element._tag === 'Left') return element.left
-          visit(element.right)
-        }
+        const failed = visitBatch(batch, visit)
+        if (failed !== undefined) return failed
       }
       return undefined
     } finally {
       reader.close()
     }
   }
+}
+
+function visitBatch<E>(
+  batch: readonly ReplayElement<E>[],
+  visit: (stored: StoredEvent<E>) => void
+): ReplayError | undefined {
+  for (const element of batch) {
+    if (element._tag === 'Left') return element.left
+    visit(element.right)
+  }
+  return undefined
 }
 
 const everything: ReadRequest = {
