@@ -28,7 +28,7 @@ export async function execute(log: EventLog<BankEvent>, command: Command): Promi
 }
 
 /** A projection: whatever is to be known is folded out of the events, all of them or those a query picks. */
-export async function totalCents(log: EventLog<BankEvent>): Promise<number> {
+async function totalCents(log: EventLog<BankEvent>): Promise<number> {
   let total = 0
   const query = { types: ['Deposited', 'Withdrawn'] }
   for await (const { event } of orThrow(log.replay(undefined, { query }))) total += change(event)

@@ -49,7 +49,7 @@ function isRefusal(error: Refusal | StorageError): error is Refusal {
 }
 
 /** A projection: whatever is to be known is folded out of the events. The first error ends it. */
-export function totalCents(log: EventLog<BankEvent>): TE.TaskEither<ReplayError, number> {
+function totalCents(log: EventLog<BankEvent>): TE.TaskEither<ReplayError, number> {
   return async () => {
     let total = 0
     const query = { types: ['Deposited', 'Withdrawn'] }
