@@ -16,7 +16,14 @@ import { decodeHeader, encodeHeader, formatVersion, headerBytes, type SegmentHea
 import * as limits from '../src/core/limit.ts'
 import { decodeMark, encodeMark, markName, markPosition, markRecordBytes, type Mark } from '../src/core/mark.ts'
 import { ByteWriter } from '../src/indexing/bytes.ts'
-import { decodeTrailer, encodeTrailer, keyBlockBytes, keyKind, trailerBytes } from '../src/indexing/format.ts'
+import {
+  decodeTrailer,
+  encodeTrailer,
+  indexFormatVersion,
+  keyBlockBytes,
+  keyKind,
+  trailerBytes
+} from '../src/indexing/format.ts'
 import { MemoryIndex } from '../src/indexing/memory-index.ts'
 import { writeDamage, writeEntry } from '../src/indexing/section.ts'
 import { codeBlocks, hexLines, tables, type HexLine, type Row } from './tidy/markdown.ts'
@@ -279,6 +286,7 @@ describe('the index in the format document', () => {
   it('has the kinds, the block size and the reasons of the code', () => {
     const kinds = table('kinds').map((row) => [row['kind'], Number(row['code'])])
     expect(Object.fromEntries(kinds)).toEqual(keyKind)
+    expect(rows.find((row) => row['field'] === 'version')?.['meaning']).toContain(`: ${indexFormatVersion}.`)
     expect(text).toContain(`has ${keyBlockBytes} bytes, and ends with its CRC`)
     expect(text).toContain(`stride of ${limits.strideBytes} bytes`)
     // The compiler holds this list to the code's reasons; the rows must be the same ones.

@@ -31,7 +31,7 @@ export const layers: ReadonlyMap<string, readonly string[]> = new Map([
 ])
 
 /** The faces may import everything above, and nobody imports them. */
-export const faces: readonly string[] = ['server', 'dashboard', 'cli']
+const faces: readonly string[] = ['server', 'dashboard', 'cli']
 
 /** Where concrete parts meet. Nobody imports these files, except tests, examples and benchmarks. */
 export const entries: readonly string[] = ['src/index.ts', 'src/testing.ts', 'src/cli/main.ts']
@@ -46,7 +46,7 @@ const worldly = /^node:(?:fs|fs\/promises|child_process|net|http|https|os|cluste
 const worldlyFolders: readonly string[] = ['disk', 'nats', ...faces]
 
 /** The text without comments, line for line. It takes line comments at a line's start or behind a space. */
-export function withoutComments(text: string): string {
+function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, '')).replace(/(^|\s)\/\/.*$/gm, '$1')
 }
 
