@@ -13,7 +13,7 @@ import type { GitFailed, History } from './history.ts'
 import type { ProgressOutput } from './progress.ts'
 import { sampleHistory } from './sample.ts'
 import { counted, printable, seconds, styleFor } from './text.ts'
-import { takeTour } from './tour.ts'
+import { showSizes, takeTour } from './tour.ts'
 
 export interface Surroundings {
   /** The folder whose history is told when none is named. */
@@ -69,10 +69,13 @@ async function demonstrate(args: Arguments, surroundings: Surroundings): Promise
     ...remarks
   ])
   const { asOfMs, top } = args
-  const toured = await takeTour(log, history, { logFolder, asOfMs, top, signal, progressOutput: errors, print })
-  const closed = await log.close()()
-  if (closed._tag === 'Left') throw closed.left
-  return toured.interrupted ? interrupted(surroundings) : exitCodes.done
+  const options = { logFolder, asOfMs, top, signal, progressOutput: errors, print }
+  const toured = await takeTour(log, history, options)
+  const logBytes = log.end
+  await orThrow(log.close())
+  if (toured.interrupted) return interrupted(surroundings)
+  await showSizes(toured.tallies, logBytes, options)
+  return exitCodes.done
 }
 
 /** The repository that is named, or this checkout's, or the sample where there is none. */

@@ -1,7 +1,7 @@
 // Appends what the log lacks of a history. Nothing but the log remembers how far it came: a commit is in it when its
 // `CommitMade` is, since the whole commit is one atomic batch. So it may be killed anywhere, and the next run goes on.
 
-import { right, type Either } from 'fp-ts/lib/Either.js'
+import { right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { AppendError, EventLog, ReplayError } from '../../src/index.ts'
 import { Appender, logBatchEventsMax } from './appender.ts'
@@ -78,7 +78,8 @@ async function appendCommits(
     if (options.signal?.aborted === true) break
     const taken = commit._tag === 'Left' ? commit : await appender.append(commit.right)
     if (taken._tag === 'Left') return finished(appender, taken)
-    options.onProgress?.(++commitsAppended, options.ofCommits)
+    commitsAppended++
+    options.onProgress?.(commitsAppended, options.ofCommits)
   }
   const interrupted = options.signal?.aborted === true && commitsAppended < options.ofCommits
   const drained = await appender.drain(0)
@@ -88,7 +89,7 @@ async function appendCommits(
 }
 
 /** After a failure: waits for what is on its way, so that nobody closes the log under it. */
-async function finished<E>(appender: Appender, failure: Either<E, never>): Promise<Either<E, never>> {
+async function finished(appender: Appender, failure: Left<IngestError>): Promise<Left<IngestError>> {
   await appender.drain(0)
   return failure
 }

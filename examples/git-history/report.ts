@@ -12,9 +12,13 @@ export interface Timed<A> {
 export function ingestLines({ value, ms }: Timed<Ingested>): readonly string[] {
   const { commitsListed, commitsAppended, eventsAppended, commitsOrphaned } = value
   const known = commitsListed - commitsAppended
+  const work =
+    commitsAppended === 0
+      ? `  nothing new, found in ${seconds(ms)}`
+      : `  ${counted(eventsAppended, 'event')} appended in ${seconds(ms)}, git included: ${rate(eventsAppended, ms)}`
   const lines = [
     `  ${counted(commitsListed, 'commit')} without merges: ${count(known)} in the log, ${count(commitsAppended)} appended`,
-    `  ${counted(eventsAppended, 'event')} appended in ${seconds(ms)}, git included: ${rate(eventsAppended, ms)}`
+    work
   ]
   if (commitsOrphaned === 0) return lines
   return [...lines, `  ${counted(commitsOrphaned, 'commit')} of the log no longer in this history: it was rewritten`]
@@ -96,7 +100,7 @@ export function sizeLines(sizes: Sizes): readonly string[] {
   return [
     `  ${counted(commits, 'commit')}, ${counted(events, 'event')}, ${counted(aggregates, 'aggregate')}`,
     `  events   ${bytes(logBytes)}, ${each(logBytes)}`,
-    `  on disk  ${bytes(folderBytes)} in ${counted(files, 'file')}, ${each(folderBytes)} with headers and index`
+    `  on disk  ${bytes(folderBytes)} in ${counted(files, 'file')}, ${each(folderBytes)} with index`
   ]
 }
 

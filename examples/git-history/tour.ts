@@ -23,22 +23,24 @@ export interface TourOptions {
   readonly print: (title: string, lines: readonly string[]) => void
 }
 
+export interface Toured {
+  readonly interrupted: boolean
+  readonly tallies: Tallies
+}
+
 /** Takes the tour; ends after the ingest when that was interrupted. */
-export async function takeTour(log: EventLog<HistoryEvent>, history: History, options: TourOptions): Promise<Ingested> {
+export async function takeTour(log: EventLog<HistoryEvent>, history: History, options: TourOptions): Promise<Toured> {
   const ingested = await timed(() => ingestWithProgress(log, history, options))
   options.print('Ingest', ingestLines(ingested))
-  if (ingested.value.interrupted) return ingested.value
+  if (ingested.value.interrupted) return { interrupted: true, tallies: noTallies() }
 
-  const tallies = await timed(() => replayAll(log, options.signal))
-  const { events } = tallies.value
-  options.print('Replay', [
-    `  ${counted(events, 'event')}, ${bytes(log.end)} in ${seconds(tallies.ms)}: ${rate(events, tallies.ms)}`
-  ])
-  for (const [title, lines] of projectionLines(tallies.value, options.top)) options.print(title, lines)
-  await showAggregates(log, tallies.value, options)
+  const { value: tallies, ms } = await timed(() => replayAll(log, options.signal))
+  const replayed = `${counted(tallies.events, 'event')}, ${bytes(log.end)} in ${seconds(ms)}`
+  options.print('Replay', [`  ${replayed}: ${rate(tallies.events, ms)}`])
+  for (const [title, lines] of projectionLines(tallies, options.top)) options.print(title, lines)
+  await showAggregates(log, tallies, options)
   await travel(log, options)
-  await showSizes(log, tallies.value, options)
-  return ingested.value
+  return { interrupted: false, tallies }
 }
 
 async function ingestWithProgress(
@@ -98,11 +100,12 @@ async function travel(log: EventLog<HistoryEvent>, options: TourOptions): Promis
   options.print(title, travelLines({ bound, end: log.end, tallies }, options.top))
 }
 
-async function showSizes(log: EventLog<HistoryEvent>, tallies: Tallies, options: TourOptions): Promise<void> {
+/** Of a log that is closed, since closing writes the index of what came last. */
+export async function showSizes(tallies: Tallies, logBytes: number, options: TourOptions): Promise<void> {
   const folder = await folderSize(options.logFolder)
   const aggregates = tallies.files.size + tallies.authors.size
   const { commits, events } = tallies
-  options.print('Sizes', [...sizeLines({ commits, events, aggregates, logBytes: log.end, ...folder })])
+  options.print('Sizes', sizeLines({ commits, events, aggregates, logBytes, ...folder }))
 }
 
 async function folderSize(folder: string): Promise<{ readonly folderBytes: number; readonly files: number }> {
