@@ -2,7 +2,8 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
-import { firstFault, guardFault } from '../core/decode.ts'
+import { thrownText } from '../core/canon.ts'
+import { firstFault, guardFault, type Fault } from '../core/decode.ts'
 import { InvalidEvent, InvalidStored } from '../core/error.ts'
 import { AnyEvent, type Event, type NewEvent } from '../core/event.ts'
 import type { EventReader, ReadBatch } from '../port/store.ts'
@@ -52,12 +53,8 @@ function decodeElement<A extends EventBody>(
   }
   // A codec that changes nothing gives the object back, and the event stays as it is.
   if ((decoded.right as unknown) === stored.event) return element as unknown as ReplayElement<Recorded<A>>
+  // A codec may answer with the body alone; the envelope's fields that it does not name stay as they are stored.
   return right({ ...stored, event: { ...stored.event, ...decoded.right } })
-}
-
-interface Fault {
-  readonly path: string
-  readonly reason: string
 }
 
 /** A codec is the user's code: when it throws, that event does not decode. */
@@ -66,7 +63,7 @@ function decodeSafely<A>(codec: t.Type<A, unknown, unknown>, event: Event): Eith
     const decoded = codec.decode(event)
     return decoded._tag === 'Right' ? decoded : left(firstFault(decoded.left))
   } catch (error) {
-    return left({ path: '$', reason: `the codec throws: ${String(error)}` })
+    return left({ path: '$', reason: `the codec throws: ${thrownText(error)}` })
   }
 }
 
@@ -81,6 +78,6 @@ export function encodeBody(codec: t.Any, event: unknown, index: number): Either<
     const encoded: unknown = codec.encode(event)
     return right(encoded === event ? event : { ...event, ...(encoded as object) })
   } catch (error) {
-    return left(new InvalidEvent({ path: '$', reason: `the codec throws: ${String(error)}`, index }))
+    return left(new InvalidEvent({ path: '$', reason: `the codec throws: ${thrownText(error)}`, index }))
   }
 }
