@@ -60,7 +60,7 @@ describe('demo', () => {
     const { code, output, errors } = await demo([clone, '--as-of', '2023-12-31', '--top', '3'])
     expect(errors).toContain('ingesting 100% 60/60')
     expect(code).toBe(0)
-    expect(section(output, 'Ingest')[0]).toBe('  60 commits without merges: 0 in the log, 60 appended')
+    expect(section(output, 'Ingest')[0]).toBe('  60 commits without merges: 0 known, 60 appended')
     const touched = plainGit(clone, ['log', '--no-renames', '--name-only', '--format=']).toString().split('\n')
     const events = 60 + touched.filter(Boolean).length
     expect(section(output, 'Replay')[0]).toContain(`  ${events} events`)
@@ -87,7 +87,7 @@ describe('demo', () => {
     await demo([clone])
     const { code, output, errors } = await demo([clone])
     expect(code).toBe(0)
-    expect(section(output, 'Ingest')[0]).toBe('  60 commits without merges: 60 in the log, 0 appended')
+    expect(section(output, 'Ingest')[0]).toBe('  60 commits without merges: 60 known, 0 appended')
     expect(errors).toBe('')
   })
 
@@ -100,7 +100,7 @@ describe('demo', () => {
     const sample = await demo([])
     expect(sample.output).toContain('The history of sample\n')
     expect(section(sample.output, 'Ingest')[0]).toContain('60 commits')
-    expect((await demo(['--sample'], { checkout: join(folder, 'checkout') })).output).toContain('60 in the log')
+    expect((await demo(['--sample'], { checkout: join(folder, 'checkout') })).output).toContain('60 known')
   })
 
   it('reads worktrees and subfolders, and warns of a shallow clone', async () => {

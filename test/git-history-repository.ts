@@ -6,7 +6,7 @@ const ada: Person = { name: 'Ada', email: 'ada@x.example' }
 const bob: Person = { name: 'Bób "the" B.', email: 'bob@x.example' }
 const nobody: Person = { name: '', email: '' }
 
-export const oddPaths: readonly (string | Buffer)[] = [
+const oddPaths: readonly (string | Buffer)[] = [
   'a b',
   'tab\there',
   'line\nfeed',

@@ -185,7 +185,7 @@ describe('ingest', () => {
       })
     }
     await withLog(async (log) => {
-      expect(await ingestAll(log)).toMatchObject({ commitsAppended: 22 - 17, interrupted: false })
+      expect(await ingestAll(log)).toMatchObject({ commitsKnown: 17, commitsAppended: 5, interrupted: false })
       await expectWhatGitSays(log)
     })
   })

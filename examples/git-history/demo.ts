@@ -25,7 +25,7 @@ export interface Surroundings {
   readonly signal: AbortSignal
 }
 
-export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
+const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
 /** Runs the demo and answers with its exit code. */
 export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {

@@ -23,6 +23,8 @@ export interface IngestOptions {
 export interface Ingested {
   /** The commits of the history, without merges. */
   readonly commitsListed: number
+  /** Those of them that the log had before. */
+  readonly commitsKnown: number
   readonly commitsAppended: number
   readonly eventsAppended: number
   /** Commits that an earlier run appended and the history no longer leads to: it was rewritten. */
@@ -42,12 +44,14 @@ export function ingest(
     const listed = await history.list()
     if (listed._tag === 'Left') return listed
     const missing = listed.right.filter((hash) => !known.right.has(hash))
+    const commitsKnown = listed.right.length - missing.length
     const appended = await appendCommits(log, history.read(missing), { ...options, ofCommits: missing.length })
     if (appended._tag === 'Left') return appended
     return right({
       ...appended.right,
       commitsListed: listed.right.length,
-      commitsOrphaned: known.right.size + missing.length - listed.right.length
+      commitsKnown,
+      commitsOrphaned: known.right.size - commitsKnown
     })
   }
 }
@@ -65,7 +69,7 @@ async function knownCommits(
   return right(known)
 }
 
-type Appended = Omit<Ingested, 'commitsListed' | 'commitsOrphaned'>
+type Appended = Pick<Ingested, 'commitsAppended' | 'eventsAppended' | 'interrupted'>
 
 async function appendCommits(
   log: EventLog<HistoryEvent>,

@@ -7,10 +7,9 @@ import { run } from './demo.ts'
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort())
 
-// Whoever reads the report may stop reading: `npm start | head`.
+// Whoever reads the report may stop reading, as in `npm start | head`; the ingest goes on all the same.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
-  interruption.abort()
 })
 
 process.exitCode = await run(process.argv.slice(2), {

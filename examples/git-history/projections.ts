@@ -66,7 +66,7 @@ function tallyCommit(tallies: Tallies, event: Of<'CommitMade'>): void {
 }
 
 /** `2024-05`; years beyond 9999 as ISO 8601 writes them. */
-export function monthOf(dateMs: number): string {
+function monthOf(dateMs: number): string {
   return new Date(dateMs).toISOString().replace(/-\d\dT.*$/, '')
 }
 

@@ -10,21 +10,20 @@ export interface Timed<A> {
 }
 
 export function ingestLines({ value, ms }: Timed<Ingested>): readonly string[] {
-  const { commitsListed, commitsAppended, eventsAppended, commitsOrphaned } = value
-  const known = commitsListed - commitsAppended
+  const { commitsListed, commitsKnown, commitsAppended, eventsAppended, commitsOrphaned } = value
   const work =
     commitsAppended === 0
       ? `  nothing new, found in ${seconds(ms)}`
       : `  ${counted(eventsAppended, 'event')} appended in ${seconds(ms)}, git included: ${rate(eventsAppended, ms)}`
   const lines = [
-    `  ${counted(commitsListed, 'commit')} without merges: ${count(known)} in the log, ${count(commitsAppended)} appended`,
+    `  ${counted(commitsListed, 'commit')} without merges: ${count(commitsKnown)} known, ${count(commitsAppended)} appended`,
     work
   ]
   if (commitsOrphaned === 0) return lines
   return [...lines, `  ${counted(commitsOrphaned, 'commit')} of the log no longer in this history: it was rewritten`]
 }
 
-export function fileLines(files: readonly FileTally[]): readonly string[] {
+function fileLines(files: readonly FileTally[]): readonly string[] {
   return table(
     ['changes', 'added', 'deleted', 'path'],
     files.map((file) => [file.changes, file.added, file.deleted, file.path])

@@ -29,7 +29,10 @@ export function sampleHistory(): History {
     },
     async *read(hashes) {
       const commits = await readSample()
-      if (commits._tag === 'Left') return yield commits
+      if (commits._tag === 'Left') {
+        yield commits
+        return
+      }
       const byHash = new Map(commits.right.map((commit) => [commit.hash, commit]))
       for (const hash of hashes) {
         const commit = byHash.get(hash)
