@@ -2,12 +2,12 @@
 // on: after a crash it reaches the old disk only.
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
-import { assert } from '../core/assert.ts'
 import type { DiskError } from '../core/error.ts'
 import type { DiskFile, OpenMode } from '../port/disk.ts'
 import { failed } from './fault.ts'
 import type { MemoryCalls } from './memory-calls.ts'
 import type { MemoryFile } from './memory-file.ts'
+import { assertPosition } from './position.ts'
 
 export interface MemoryHandleParts {
   readonly path: string
@@ -38,21 +38,21 @@ export class MemoryHandle implements DiskFile {
 
   readSync(target: Uint8Array, position: number): Either<DiskError, number> {
     const what = this.#what('read', target.length)
-    assertBytes(position)
+    assertPosition(position)
     if (this.#closed) return failed(what, 'EBADF')
     return this.#calls.now(what, { run: () => right(this.#file.read(target, position)) })
   }
 
   read(target: Uint8Array, position: number): Promise<Either<DiskError, number>> {
     const what = this.#what('read', target.length)
-    assertBytes(position)
+    assertPosition(position)
     if (this.#closed) return Promise.resolve(failed(what, 'EBADF'))
     return this.#calls.later(what, { run: () => right(this.#file.read(target, position)) })
   }
 
   writeSync(source: Uint8Array, position: number): Either<DiskError, void> {
     const what = this.#what('write', source.length)
-    assertBytes(position)
+    assertPosition(position)
     if (this.#closed || this.#mode === 'read') return failed(what, 'EBADF')
     const write = (bytes: number): void => {
       if (bytes === 0) return
@@ -64,7 +64,7 @@ export class MemoryHandle implements DiskFile {
 
   truncate(bytes: number): Either<DiskError, void> {
     const what = this.#what('truncate', bytes)
-    assertBytes(bytes)
+    assertPosition(bytes)
     if (this.#closed || this.#mode === 'read') return failed(what, 'EBADF')
     return this.#calls.now(what, { run: () => right(this.#file.resize(bytes)) })
   }
@@ -92,8 +92,4 @@ interface What<Operation> {
   readonly operation: Operation
   readonly path: string
   readonly bytes: number
-}
-
-function assertBytes(count: number): void {
-  assert(Number.isSafeInteger(count) && count >= 0, `a position or length is an integer from 0, not ${count}`)
 }

@@ -9,6 +9,7 @@ import { right, type Either } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import type { DiskFile, OpenMode } from '../port/disk.ts'
 import { attempt, errnoOf, failed } from './fault.ts'
+import { assertPosition } from './position.ts'
 
 /** How often in a row a call may be interrupted (EINTR, EAGAIN) without progress before that counts as a failure. */
 const interruptionsMax = 100
@@ -56,6 +57,7 @@ export class NodeFile implements DiskFile {
 
   readSync(target: Uint8Array, position: number): Either<DiskError, number> {
     const what = { operation: 'read', path: this.path }
+    assertPosition(position)
     if (this.#closed) return failed(what, 'EBADF')
     return attempt(what, () => {
       let done = 0
@@ -70,6 +72,7 @@ export class NodeFile implements DiskFile {
 
   read(target: Uint8Array, position: number): Promise<Either<DiskError, number>> {
     const what = { operation: 'read', path: this.path }
+    assertPosition(position)
     if (this.#closed) return Promise.resolve(failed(what, 'EBADF'))
     this.#busy++
     return new Promise((resolve) => {
@@ -95,6 +98,7 @@ export class NodeFile implements DiskFile {
 
   writeSync(source: Uint8Array, position: number): Either<DiskError, void> {
     const what = { operation: 'write', path: this.path }
+    assertPosition(position)
     if (this.#closed || this.#mode === 'read') return failed(what, 'EBADF')
     let done = 0
     while (done < source.length) {
@@ -111,6 +115,7 @@ export class NodeFile implements DiskFile {
 
   truncate(bytes: number): Either<DiskError, void> {
     const what = { operation: 'truncate', path: this.path }
+    assertPosition(bytes)
     if (this.#closed || this.#mode === 'read') return failed(what, 'EBADF')
     return attempt(what, () => ftruncateSync(this.#descriptor, bytes))
   }

@@ -1,6 +1,6 @@
 // The laws of open files: what the disk contract says of reading, writing and closing.
 
-import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert'
 import { create, errno, good, open, textAt, textOf, type Law } from './disk-probe.ts'
 
 export const fileLaws: readonly Law[] = [
@@ -169,6 +169,20 @@ export const fileLaws: readonly Law[] = [
       }
       strictEqual(good(other.size()), 0)
       other.close()
+    }
+  ],
+  [
+    'a position that is no integer from 0 is an error of the program, never another place in the file',
+    (disk, folder) => {
+      const file = open(disk, `${folder}/a`, 'create')
+      for (const position of [-1, 0.5, NaN, 2 ** 53]) {
+        throws(() => file.writeSync(Buffer.from('x'), position), /integer from 0/)
+        throws(() => file.readSync(Buffer.alloc(1), position), /integer from 0/)
+        throws(() => file.read(Buffer.alloc(1), position), /integer from 0/)
+        throws(() => file.truncate(position), /integer from 0/)
+      }
+      strictEqual(good(file.size()), 0)
+      file.close()
     }
   ]
 ]
