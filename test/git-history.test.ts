@@ -13,7 +13,12 @@ import { textOf } from '../examples/git-history/commit.ts'
 import { fileAggregate, HistoryEvent } from '../examples/git-history/events.ts'
 import { gitHistory } from '../examples/git-history/git.ts'
 import { ingest, type Ingested, type IngestOptions } from '../examples/git-history/ingest.ts'
-import { extendRepository, makeRepository, plainGit } from '../examples/git-history/sample/fast-import.ts'
+import {
+  extendRepository,
+  makeRepository,
+  plainGit,
+  type CommitDescription
+} from '../examples/git-history/sample/fast-import.ts'
 import { DiskFull, EventLog, orThrow } from '../src/index.ts'
 import { oddCommits, touchedPaths } from './git-history-repository.ts'
 
@@ -165,6 +170,23 @@ describe('ingest', () => {
     })
   })
 
+  it('appends parents before children, although their clocks disagree', async () => {
+    const author = { name: 'Ada', email: 'ada@x.example' }
+    const commit = (authorTime: number, parents?: readonly number[]): CommitDescription => {
+      return { author, authorTime, subject: '', files: [], ...(parents && { parents }) }
+    }
+    // The third commit is older than its parent, and git would tell it first.
+    makeRepository(repository, [commit(100), commit(110), commit(50, [0]), commit(120, [1, 2]), commit(130)])
+    const [root] = listed('--max-parents=0')
+    expect(listed('--reverse')[0]).not.toBe(root)
+    await withLog(async (log) => {
+      await ingestAll(log)
+      const hashes = await commitHashes(log)
+      expect(hashes).toHaveLength(4)
+      expect(hashes[0]).toBe(root)
+    })
+  })
+
   it('says how many commits a rewritten history has left behind', async () => {
     makeRepository(repository, oddCommits(12))
     await withLog((log) => ingestAll(log))
@@ -243,6 +265,11 @@ describe('ingest', () => {
       return commits
     }
     const plain = await events()
+    const bare = repository
+    repository = join(folder, 'clone')
+    plainGit(folder, ['clone', '--quiet', '--no-checkout', bare, repository])
+    const submodule = ['[submodule "vendored"]', 'path = vendored', 'url = ../vendored', 'ignore = all']
+    writeFileSync(join(repository, '.gitmodules'), submodule.join('\n'))
     for (const [name, value] of hostile) plainGit(repository, ['config', name, value])
     expect(await events()).toEqual(plain)
     expect(plain).toHaveLength(22)
@@ -304,7 +331,7 @@ describe('kill', () => {
     })
   })
 
-  function manyCommits(count: number): ReturnType<typeof oddCommits> {
+  function manyCommits(count: number): readonly CommitDescription[] {
     const author = { name: 'Ada', email: 'ada@x.example' }
     return Array.from({ length: count }, (_, index) => ({
       author,

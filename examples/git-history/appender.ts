@@ -77,9 +77,9 @@ export class Appender {
     const share = Math.ceil(bytesOf(commit) / batchBytesMax)
     const size = Math.min(this.#batchEventsMax, Math.ceil(events.length / share))
     for (let start = there.right; start < events.length; start += size) {
+      // With the weight of all that may be pending, a part is sent only when those before it are written.
       const sent = await this.#send(events.slice(start, start + size), pendingBytesMax)
-      const written = sent._tag === 'Left' ? sent : await this.drain(0)
-      if (written._tag === 'Left') return written
+      if (sent._tag === 'Left') return sent
     }
     return right(undefined)
   }

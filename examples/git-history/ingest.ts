@@ -85,7 +85,7 @@ async function appendCommits(
     commitsAppended++
     options.onProgress?.(commitsAppended, options.ofCommits)
   }
-  const interrupted = options.signal?.aborted === true && commitsAppended < options.ofCommits
+  const interrupted = options.signal?.aborted === true
   const drained = await appender.drain(0)
   return drained._tag === 'Left'
     ? drained
