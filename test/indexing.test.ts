@@ -5,8 +5,13 @@ import { describe, expect, test } from 'vitest'
 import type { Offset } from '../src/core/brand.ts'
 import { crc32 } from '../src/core/crc.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
-import { encodeTrailer, trailerBytes } from '../src/indexing/format.ts'
+import { encodeTrailer, keyKind, trailerBytes } from '../src/indexing/format.ts'
 import { IndexFile } from '../src/indexing/index-file.ts'
+import { ByteWriter, encodeKey } from '../src/indexing/bytes.ts'
+import { indexParts } from '../src/indexing/index-writer.ts'
+import type { FrozenKeys } from '../src/indexing/key-table.ts'
+import { findEntry, readEntries, writeEntry } from '../src/indexing/section.ts'
+import { Timeline } from '../src/indexing/timeline.ts'
 import { MemoryIndex } from '../src/indexing/memory-index.ts'
 import type { SegmentIndex } from '../src/indexing/segment-index.ts'
 import type { Disk, DiskFile } from '../src/port/disk.ts'
@@ -132,6 +137,80 @@ test('a file that claims terabytes is refused before memory is taken', () => {
   if (opened._tag === 'Left') throw new Error('the trailer is whole')
   for (const answer of answers(opened.right, questionsFor(place.base, [])).slice(1)) expect(answer).toBe('damaged')
   expect(isDamaged(opened.right.verify())).toBe(true)
+})
+
+describe('what a valid checksum proves must still make sense', () => {
+  interface Key {
+    readonly key: string
+    readonly offsets: number[]
+  }
+
+  /** A file of these aggregates and types, whatever they say, all checksums valid. */
+  function written(aggregates: readonly Key[], types: readonly Key[], events: number): IndexFile {
+    const table = (keys: readonly Key[]): FrozenKeys => ({
+      keys: keys.map(({ key }) => key),
+      id: (key) => keys.findIndex((known) => known.key === key),
+      count: (id) => keys[id]?.offsets.length ?? 0,
+      version: () => 1,
+      offsets: (id) => keys[id]?.offsets ?? []
+    })
+    const parts = indexParts({
+      ...{ ...place, lastFrameCrc: 0, end: place.base + 100, events, firstTimestampMs: 0, lastTimestampMs: 0 },
+      tables: [
+        { kind: keyKind.aggregate, frozen: table(aggregates) },
+        { kind: keyKind.type, frozen: table(types) }
+      ],
+      timeline: new Timeline(),
+      damage: []
+    })
+    return open(Buffer.concat([...parts]))
+  }
+
+  function refusals(file: IndexFile): readonly boolean[] {
+    return [isDamaged(file.verify()), isDamaged(MemoryIndex.from(file))]
+  }
+
+  const type = { key: 'Made', offsets: [0, 50] }
+
+  test('two events in their order pass', () => {
+    expect(refusals(written([{ key: 'a', offsets: [0, 50] }], [type], 2))).toEqual([false, false])
+  })
+
+  test('an offset beyond the end, or twice the same', () => {
+    for (const offsets of [
+      [0, 100],
+      [50, 50]
+    ]) {
+      const file = written([{ key: 'a', offsets }], [type], 2)
+      expect(refusals(file)).toEqual([true, true])
+      expect(isDamaged(file.aggregateOffsets('a'))).toBe(true)
+    }
+  })
+
+  test('keys that do not ascend', () => {
+    const one = { key: 'b', offsets: [0] }
+    const other = { key: 'a', offsets: [50] }
+    expect(refusals(written([other, one], [type], 2))).toEqual([false, false])
+    expect(refusals(written([one, other], [type], 2))).toEqual([true, true])
+  })
+
+  test('a count of events that the keys do not add up to', () => {
+    const aggregate = { key: 'a', offsets: [0, 50] }
+    expect(refusals(written([aggregate], [type], 3))).toEqual([true, true])
+    expect(refusals(written([aggregate], [], 2))).toEqual([true, true])
+    expect(refusals(written([], [type], 2))).toEqual([true, true])
+  })
+
+  test('an entry whose postings reach out of its group', () => {
+    const target = new ByteWriter()
+    const entry = { kind: keyKind.aggregate, key: 'a', events: 1, version: 1, postingsBytes: 11, postingsCrc: 0 }
+    writeEntry(target, entry)
+    const block = target.take()
+    expect(findEntry({ entries: block, postingsBytes: 11 }, entry.kind, encodeKey('a'))._tag).toBe('Right')
+    expect(findEntry({ entries: block, postingsBytes: 10 }, entry.kind, encodeKey('a'))._tag).toBe('Left')
+    expect(readEntries({ entries: block, postingsBytes: 11 })._tag).toBe('Right')
+    expect(readEntries({ entries: block, postingsBytes: 12 })._tag).toBe('Left')
+  })
 })
 
 describe('refusal', () => {
@@ -289,6 +368,14 @@ describe('the index in memory', () => {
   test('asks for at least one item, and at least one term in each', () => {
     expect(() => new MemoryIndex(place).select([])).toThrow('at least one item')
     expect(() => new MemoryIndex(place).select([{ types: [], tags: [] }])).toThrow('at least one term')
+  })
+
+  test('gives its bytes in pieces, so that other work can run in between', () => {
+    const tags = Array.from({ length: 60 }, (_, number) => `tag-${number}`)
+    const busy = Array.from({ length: 1_500 }, () => event('a', 'b', { tags }))
+    const sizes = [...indexOf(place, busy).parts()].map((part) => part.length)
+    expect(sizes.length).toBeGreaterThan(6)
+    expect(Math.max(...sizes)).toBeLessThan(75_000)
   })
 
   test('one event in a file, byte for byte', () => {

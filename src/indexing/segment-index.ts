@@ -55,7 +55,7 @@ export interface SegmentIndex {
    */
   aggregates(prefix: string): Iterable<Either<IndexError, AggregateSummary>>
 
-  /** The greatest known frame start ≤ `offset`, or base: at most one stride and one frame before `offset`. */
+  /** The greatest known frame start ≤ `offset`, or base. Between the two lie less than a stride, one frame, and damage. */
   frameBefore(offset: number): Either<IndexError, number>
 
   /**
