@@ -1,0 +1,73 @@
+// Queries against a naive reading of their rules, and the rules themselves by example.
+
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { EventKeys } from '../src/core/event.ts'
+import { matches, queryItems, type Query, type QueryItem } from '../src/core/query.ts'
+
+const event: EventKeys = { aggregateId: 'a', eventType: 'T', namespace: 'n', tags: ['x', 'y'] }
+
+function asked(query: Query | undefined, keys: EventKeys = event): boolean {
+  return matches(queryItems(query), keys)
+}
+
+describe('a query', () => {
+  it('without items, or with an item that says nothing, matches everything', () => {
+    for (const query of [undefined, [], {}, { types: [], tags: [] }, [{ types: ['other'] }, {}]]) {
+      expect(asked(query)).toBe(true)
+    }
+    expect(queryItems([{ types: ['other'] }, {}])).toEqual([])
+  })
+
+  it('needs one of the types and all of the tags', () => {
+    expect(asked({ types: ['S', 'T'] })).toBe(true)
+    expect(asked({ types: ['S'] })).toBe(false)
+    expect(asked({ tags: ['x', 'y'] })).toBe(true)
+    expect(asked({ tags: ['x', 'z'] })).toBe(false)
+  })
+
+  it('needs every term of an item, and one of the items', () => {
+    expect(asked({ types: ['T'], tags: ['x'], aggregateId: 'a', namespace: 'n' })).toBe(true)
+    expect(asked({ types: ['T'], aggregateId: 'b' })).toBe(false)
+    expect(asked([{ types: ['T'], aggregateId: 'b' }, { tags: ['y'] }])).toBe(true)
+    expect(asked([{ types: ['S'] }, { tags: ['z'] }])).toBe(false)
+  })
+
+  it('does not take a missing namespace for any namespace', () => {
+    expect(asked({ namespace: 'n' }, { ...event, namespace: undefined })).toBe(false)
+    expect(asked({ aggregateId: 'a' }, { ...event, namespace: undefined })).toBe(true)
+  })
+
+  it('agrees with the rules read word by word', () => {
+    const word = fc.constantFrom('a', 'b', 'c')
+    const words = fc.array(word, { maxLength: 2 })
+    const item: fc.Arbitrary<QueryItem> = fc.record(
+      { types: words, tags: words, aggregateId: word, namespace: word },
+      { requiredKeys: [] }
+    )
+    const keys = fc.record({
+      aggregateId: word,
+      eventType: word,
+      namespace: fc.option(word, { nil: undefined }),
+      tags: words
+    })
+    fc.assert(
+      fc.property(fc.oneof(item, fc.array(item, { maxLength: 3 })), keys, (query, drawn) => {
+        const items: readonly QueryItem[] = Array.isArray(query) ? query : [query]
+        expect(asked(query, drawn)).toBe(items.length === 0 || items.some((one) => holds(one, drawn)))
+      }),
+      { numRuns: 2_000 }
+    )
+  })
+})
+
+/** Every term that is given holds; an empty list gives none. */
+function holds({ types = [], tags = [], aggregateId, namespace }: QueryItem, keys: EventKeys): boolean {
+  const terms = [
+    types.length === 0 || new Set(types).has(keys.eventType),
+    tags.filter((tag) => !keys.tags.includes(tag)).length === 0,
+    aggregateId === undefined || aggregateId === keys.aggregateId,
+    namespace === undefined || namespace === keys.namespace
+  ]
+  return !terms.includes(false)
+}
