@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { left } from 'fp-ts/lib/Either.js'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { boundAt, placedCommits, talliesAsOf } from '../examples/git-history/asof.ts'
 import { textOf } from '../examples/git-history/commit.ts'
 import { fileAggregate, HistoryEvent } from '../examples/git-history/events.ts'
@@ -32,7 +32,10 @@ beforeEach(() => {
   repository = mkdtempSync(join(folder, 'repository-'))
 })
 
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => {
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const never = new AbortController().signal
 
@@ -246,6 +249,7 @@ describe('ingest', () => {
     const hostile = [
       ['core.quotePath', 'true'],
       ['color.ui', 'always'],
+      ['diff.algorithm', 'patience'],
       ['diff.external', 'false'],
       ['diff.ignoreSubmodules', 'all'],
       ['diff.noPrefix', 'true'],
@@ -271,6 +275,8 @@ describe('ingest', () => {
     const submodule = ['[submodule "vendored"]', 'path = vendored', 'url = ../vendored', 'ignore = all']
     writeFileSync(join(repository, '.gitmodules'), submodule.join('\n'))
     for (const [name, value] of hostile) plainGit(repository, ['config', name, value])
+    // As in a hook of another repository.
+    vi.stubEnv('GIT_DIR', join(folder, 'elsewhere'))
     expect(await events()).toEqual(plain)
     expect(plain).toHaveLength(22)
   })

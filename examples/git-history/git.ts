@@ -51,13 +51,12 @@ function listCommits(folder: string, head: string): TaskEither<GitFailed, readon
 }
 
 /**
- * `--always` shows a commit that changes nothing, `--root` the first one; a submodule counts as a path whatever
- * .gitmodules says; -O/dev/null keeps the order of paths, which the parts of a huge commit depend on (see ingest.ts).
+ * `--root` shows what the first commit brings, `--always` a commit that changes nothing; a submodule counts as a path
+ * whatever .gitmodules says. Other settings do not reach a plumbing command.
  */
 export const readArguments: readonly string[] = [
-  ...['diff-tree', '--stdin', '-r', '-z', '--root', '--always', '--numstat', '--no-renames', '--no-relative'],
-  ...['--no-ext-diff', '--no-textconv', '--no-color', '--diff-algorithm=default', '--ignore-submodules=none'],
-  ...['-O/dev/null', '--encoding=UTF-8', `--format=${logFormat}`]
+  ...['diff-tree', '--stdin', '-r', '-z', '--root', '--always', '--numstat', '--no-renames'],
+  ...['--ignore-submodules=none', '--encoding=UTF-8', `--format=${logFormat}`]
 ]
 
 /** Hashes go in and commits come out at the pace of the reader: unread output fills the pipe, and git waits. */
