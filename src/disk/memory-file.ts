@@ -35,7 +35,7 @@ export class MemoryFile {
   }
 
   write(source: Uint8Array, position: number): void {
-    this.#change({ kind: 'write', position, source: source.slice() })
+    this.#change({ kind: 'write', position, source: Uint8Array.from(source) })
   }
 
   resize(bytes: number): void {

@@ -219,14 +219,14 @@ export class MemoryDisk implements Disk {
   }
 
   #rename(what: What, target: string): Either<DiskError, void> {
-    const node = this.#find(what.path)
-    if (typeof node === 'string') return failed(what, node)
-    const replaced = this.#find(target)
-    if (node instanceof MemoryFolder || replaced instanceof MemoryFolder) return failed(what, 'EISDIR')
     const from = this.#parent(what, what.path)
     if (from._tag === 'Left') return from
     const to = this.#parent(what, target)
     if (to._tag === 'Left') return to
+    const node = this.#find(what.path)
+    if (typeof node === 'string') return failed(what, node)
+    const replaced = this.#find(target)
+    if (node instanceof MemoryFolder || replaced instanceof MemoryFolder) return failed(what, 'EISDIR')
     if (replaced === node) return right(undefined)
     if (from.right === to.right) return right(from.right.move(nameOf(what.path), nameOf(target)))
     to.right.link(nameOf(target), node)
