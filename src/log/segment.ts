@@ -74,7 +74,7 @@ export function inspectSegment(disk: Disk, path: string, base: number): Either<S
     const got = file.readSync(bytes, 0)
     if (got._tag === 'Left') return got
     const head = bytes.subarray(0, got.right)
-    if (size.right <= headerBytes && creationWasCutOff(head)) return right(undefined)
+    if (size.right <= headerBytes && creationWasCutOff(head, base)) return right(undefined)
     const header = decodeHeader(head)
     if (header._tag === 'Left') return left(headerError(path, header.left))
     if (header.right.baseOffset !== base) {
@@ -98,20 +98,19 @@ function asBadSegment(error: DiskError): DiskError | BadSegment {
 }
 
 /**
- * Whether these are the remains of a header whose write a crash cut off: a true beginning, then nothing or zeros.
- * Any other small file was put here by somebody else and is refused.
+ * Whether these are the remains of a header whose write a crash cut off: any of its bytes may be missing or zero, and
+ * what is there of those that are known beforehand is right. Any other small file was put here by somebody else and is
+ * refused.
  */
-function creationWasCutOff(head: Buffer): boolean {
-  if (head.length === headerBytes && decodeHeader(head)._tag === 'Right') return false
-  const written = head.subarray(0, lengthWithoutZeros(head))
-  const magic = Buffer.from('CHRN', 'latin1')
-  return written.subarray(0, 4).equals(magic.subarray(0, Math.min(4, written.length)))
+function creationWasCutOff(head: Buffer, base: number): boolean {
+  if (decodeHeader(head)._tag === 'Right') return false
+  const whole = encodeHeader({ createdAt: 0, baseOffset: base, logId: 0 })
+  return head.every((byte, place) => byte === 0 || !isKnownBefore(place) || byte === whole[place])
 }
 
-function lengthWithoutZeros(bytes: Buffer): number {
-  let length = bytes.length
-  while (length > 0 && bytes[length - 1] === 0) length--
-  return length
+/** Magic, version and flags, and the base; not the time, the log's id and the checksum. */
+function isKnownBefore(place: number): boolean {
+  return place < 8 || (place >= 16 && place < 24)
 }
 
 type HeaderLeft = Extract<ReturnType<typeof decodeHeader>, { readonly _tag: 'Left' }>['left']
