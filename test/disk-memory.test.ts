@@ -195,7 +195,12 @@ describe('a sync', () => {
   it('covers the writes that returned before it began, and no later one', async () => {
     const waiting: (() => void)[] = []
     const { disk, file } = await diskWithFile()
-    disk.arm({ gate: () => new Promise((resolve) => waiting.push(resolve)) })
+    disk.arm({
+      gate: () =>
+        new Promise((resolve) => {
+          waiting.push(resolve)
+        })
+    })
     write(file, 'early')
     const sync = file.sync()
     write(file, 'late', 5)

@@ -132,9 +132,11 @@ it('saves of one path follow each other in the order of the calls; other paths d
   const slot = makeSlot(disk)
   const settled: string[] = []
   const held: (() => void)[] = []
-  disk.arm({
-    gate: (call) => (call.path === '/a.tmp' ? new Promise((resolve) => held.push(resolve)) : Promise.resolve())
-  })
+  const hold = (): Promise<void> =>
+    new Promise((resolve) => {
+      held.push(resolve)
+    })
+  disk.arm({ gate: (call) => (call.path === '/a.tmp' ? hold() : Promise.resolve()) })
   const save = async (path: string, value: string): Promise<void> => {
     good(await slot.save(path, parts(value)))
     settled.push(`${path} ${value}`)

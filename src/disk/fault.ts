@@ -13,8 +13,8 @@ export interface Attempt {
 }
 
 /** The error for `errno`, as a Left. */
-export function failed(attempt: Attempt, errno: string, cause?: unknown): Either<DiskError, never> {
-  const fault = { operation: attempt.operation, path: attempt.path, errno, cause }
+export function failed(what: Attempt, errno: string, cause?: unknown): Either<DiskError, never> {
+  const fault = { operation: what.operation, path: what.path, errno, cause }
   return left(noRoom.has(errno) ? new DiskFull(fault) : new DiskFailed(fault))
 }
 

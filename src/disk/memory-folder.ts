@@ -2,7 +2,7 @@
 // and the changes in between. A rename within a folder is one change, kept or lost as a whole; one between folders is
 // a change of each, and either may survive without the other.
 
-import { MemoryFile } from './memory-file.ts'
+import type { MemoryFile } from './memory-file.ts'
 import { Journal, type Choose } from './memory-journal.ts'
 
 export type MemoryNode = MemoryFile | MemoryFolder
