@@ -60,18 +60,33 @@ describe('the golden logs of version 1', () => {
 
   it.each(names)('%s answers a reader the same, who cuts nothing', async (name) => {
     const folder = copyOf(name)
-    expect(await answers(folder, true)).toEqual({ ...(expected(name) as object), torn: null })
+    // The writer has put zeros where the end of `lost` was, and so finds bytes that do not verify; a reader, no bytes.
+    const told = JSON.stringify({ ...(expected(name) as object), torn: null })
+    const seen = name === 'lost' ? told.replaceAll('"checksum"', '"missing"') : told
+    expect(await answers(folder, true)).toEqual(JSON.parse(seen))
     for (const file of goldenFiles(join(golden, name))) {
       expect(readFileSync(join(folder, file)).equals(readFileSync(join(golden, name, file))), file).toBe(true)
     }
   })
 
-  it.each(names)('%s answers the same from its segments alone, and knows their damage at once', async (name) => {
+  // But for the one whose evidence is outside of its segments: see below.
+  const alone = names.filter((name) => name !== 'lost')
+  it.each(alone)('%s answers the same from its segments alone, and knows their damage at once', async (name) => {
     const folder = copyOf(name)
     for (const file of goldenFiles(folder)) if (!file.endsWith('.log')) rmSync(join(folder, file))
     const expectation = expected(name) as { readonly replayed: readonly { readonly _tag?: string }[] }
     const damage = expectation.replayed.filter((one) => one._tag === 'Corrupt').map(({ _tag, ...region }) => region)
     expect(await answers(folder, false)).toEqual({ ...expectation, damage })
+  })
+
+  it('lost ends where its last intact frame ends when nothing says that more was on disk', async () => {
+    const folder = copyOf('lost')
+    const { replayed } = expected('lost') as { readonly replayed: readonly { readonly offset: number }[] }
+    const lost = replayed.at(-1) as { readonly offset: number }
+    for (const file of goldenFiles(folder)) if (!file.endsWith('.log')) rmSync(join(folder, file))
+    const answer = await answers(folder, false)
+    expect(answer).toMatchObject({ end: lost.offset, torn: { offset: lost.offset }, damage: [] })
+    expect((answer as { readonly replayed: unknown }).replayed).toEqual(replayed.slice(0, -1))
   })
 
   it('hold what they were made for', () => {

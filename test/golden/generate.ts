@@ -119,6 +119,15 @@ export const goldenLogs: readonly GoldenLog[] = [
     }
   },
   {
+    // The end of a closed log is gone: the mark says that it was on disk, so it is no torn tail.
+    name: 'lost',
+    write: async (folder) => {
+      await writeLog(folder, deposits(4))
+      const path = join(folder, firstSegment)
+      writeFileSync(path, readFileSync(path).subarray(0, -30))
+    }
+  },
+  {
     // One bit of the second of five events has flipped.
     name: 'damaged',
     write: async (folder) => {
