@@ -23,9 +23,9 @@ export const frameOverheadBytes = 8
 const continuedFlag = 0x01
 const brace = 0x7b
 
-/** The value a frame's CRC starts from. Offsets reach 2^53, so the low 32 bits are taken by arithmetic, not by `|`. */
+/** The value a frame's CRC starts from. Offsets reach 2^53; `^` takes the low 32 bits of its operands exactly. */
 export function frameSeed(logId: number, offset: number): number {
-  return (logId ^ (offset % 0x1_0000_0000)) >>> 0
+  return (logId ^ offset) >>> 0
 }
 
 /**
