@@ -6,7 +6,9 @@ import type { Offset } from '../core/brand.ts'
 import type { DamagedRegion, DiskError } from '../core/error.ts'
 import { decodeRecord, type Event, type EventKeys } from '../core/event.ts'
 import { frameBytes } from '../core/frame.ts'
+import { headerBytes } from '../core/header.ts'
 import type { MemoryIndex } from '../indexing/memory-index.ts'
+import type { DiskFile } from '../port/disk.ts'
 import { SegmentScan, type FrameVisitor, type ScanRange } from './scan.ts'
 
 const noTags: readonly string[] = []
@@ -58,4 +60,17 @@ export async function extendIndex(
     if (!onChunk(scan.offset)) return right(false)
     if (!more.right) return right(true)
   }
+}
+
+/** Whether the last frame of an index stands in the segment's file where the index has it. */
+export function lastFrameStands(index: MemoryIndex, file: DiskFile): Either<DiskError, boolean> {
+  const damage = index.damage()
+  let { end } = index
+  const regions = damage._tag === 'Right' ? damage.right : []
+  for (let place = regions.length - 1; regions[place]?.nextOffset === end; place--)
+    end = (regions[place] as DamagedRegion).offset
+  const crc = Buffer.alloc(4)
+  const got = file.readSync(crc, end - index.base + headerBytes - 4)
+  if (got._tag === 'Left') return got
+  return right(got.right === 4 && crc.readUInt32LE(0) === index.lastFrameCrc)
 }

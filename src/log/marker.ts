@@ -3,17 +3,17 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
-import { decodeMark, encodeMark, markFileBytes, markName, markPosition, noMark, type Mark } from '../core/mark.ts'
+import { encodeMark, markFileBytes, markName, markPosition, type Mark } from '../core/mark.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
 
-/** The folder's mark for this log; without a log id, for the log that the mark itself names. */
-export function readMark(disk: Disk, folder: string, logId: number | undefined): Either<DiskError, Mark> {
+/** The bytes of the folder's mark, for decodeMark; none when there is no mark. */
+export function readMark(disk: Disk, folder: string): Either<DiskError, Buffer> {
   const opened = disk.open(`${folder}/${markName}`, 'read')
-  if (opened._tag === 'Left') return opened.left.errno === 'ENOENT' ? right(noMark(logId ?? 0)) : opened
+  if (opened._tag === 'Left') return opened.left.errno === 'ENOENT' ? right(Buffer.alloc(0)) : opened
   const bytes = Buffer.alloc(markFileBytes)
   const got = opened.right.readSync(bytes, 0)
   opened.right.close()
-  return got._tag === 'Left' ? got : right(decodeMark(bytes.subarray(0, got.right), logId))
+  return got._tag === 'Left' ? got : right(bytes.subarray(0, got.right))
 }
 
 export class Marker {

@@ -9,16 +9,25 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
 import { BadSegment, NotFound, type DamagedRegion, type DiskError, type OpenError } from '../core/error.ts'
 import { headerBytes } from '../core/header.ts'
+import { decodeMark, type Mark } from '../core/mark.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { Recovery } from '../port/store.ts'
 import { Catalog, type CatalogOptions } from './catalog.ts'
+import { extendIndex, lastFrameStands } from './index-scan.ts'
 import { readMark } from './marker.ts'
-import { checkNeighbours, commonLogId, createSegment, inspectSegment, listSegments, segmentName } from './segment.ts'
+import {
+  checkNeighbours,
+  commonLogId,
+  createSegment,
+  indexName,
+  inspectSegment,
+  listSegments,
+  segmentName
+} from './segment.ts'
 import type { Segment, SegmentFile } from './segment.ts'
 import { scanTail } from './tail-scan.ts'
 import { keepTorn, setAside } from './torn.ts'
-import type { Mark } from '../core/mark.ts'
 
 export interface OpenContext extends Omit<CatalogOptions, 'logId'> {
   /** A log is made where there is none. */
@@ -39,19 +48,25 @@ export interface OpenedLog {
 }
 
 export async function openLog(context: OpenContext): Promise<Either<OpenError, OpenedLog>> {
-  const files = await findSegments(context)
+  // Before the folder is listed: beside a writer at work, a mark read later could vouch for more than was seen.
+  const mark = readMark(context.disk, context.folder)
+  if (mark._tag === 'Left') return mark
+  const files = await findSegments(context, mark.right)
   if (files._tag === 'Left') return files
-  if (files.right.length === 0) return createLog(context)
+  if (files.right.length === 0) return createLog(context, mark.right)
   const logId = commonLogId(files.right)
   if (logId._tag === 'Left') return logId
   const catalog = new Catalog({ ...context, logId: logId.right })
-  const opened = await openSegments(context, catalog, files.right)
+  const opened = await openSegments(catalog, files.right, { ...context, mark: decodeMark(mark.right, logId.right) })
   if (opened._tag === 'Left') catalog.close()
   return opened
 }
 
 /** The folder's segments in order, each with a good header; the remains of one that was never finished are set aside. */
-async function findSegments(context: OpenContext): Promise<Either<OpenError, readonly SegmentFile[]>> {
+async function findSegments(
+  context: OpenContext,
+  markBytes: Buffer
+): Promise<Either<OpenError, readonly SegmentFile[]>> {
   const { disk, folder } = context
   const bases = listSegments(disk, folder)
   if (bases._tag === 'Left')
@@ -64,39 +79,52 @@ async function findSegments(context: OpenContext): Promise<Either<OpenError, rea
     if (file.right !== undefined) files.push(file.right)
     else if (base !== bases.right.at(-1)) return left(new BadSegment(path, 'its header is missing'))
     else {
-      const aside = await dropUnfinished(context, base, files[0]?.header.logId)
-      if (aside._tag === 'Left') return aside
+      const finished = await settleUnfinished(context, base, decodeMark(markBytes, files[0]?.header.logId))
+      if (finished._tag === 'Left') return finished
+      if (finished.right !== undefined) files.push(finished.right)
     }
   }
   return right(files)
 }
 
-/** The last segment has no header: its creation was cut off, unless the mark says that it held something. */
-async function dropUnfinished(
+/**
+ * The last segment has no header: its creation was cut off, and it is set aside; unless there is evidence that it held
+ * something. For a reader it may be finished just now.
+ */
+async function settleUnfinished(
   context: OpenContext,
   base: number,
-  logId: number | undefined
-): Promise<Either<OpenError, void>> {
+  mark: Mark
+): Promise<Either<OpenError, SegmentFile | undefined>> {
   const { disk, folder, readOnly } = context
-  const mark = readMark(disk, folder, logId)
-  if (mark._tag === 'Left') return mark
-  if (mark.right.durable > base) {
-    return left(
-      new BadSegment(`${folder}/${segmentName(base)}`, `its header is gone; the log reached ${mark.right.durable}`)
-    )
+  const path = `${folder}/${segmentName(base)}`
+  const evidence = unfinishedEvidence(context, base, mark)
+  if (evidence._tag === 'Left') return evidence
+  if (readOnly) {
+    const now = inspectSegment(disk, path, base)
+    if (now._tag === 'Left' || now.right !== undefined) return now
   }
+  if (evidence.right !== undefined) return left(new BadSegment(path, `its header is gone; ${evidence.right}`))
   if (readOnly) return right(undefined)
   const moved = await setAside(disk, folder, segmentName(base))
   return moved._tag === 'Left' ? moved : right(undefined)
 }
 
-async function createLog(context: OpenContext): Promise<Either<OpenError, OpenedLog>> {
+/** What says that the segment at `base` had a header once; an index is written long after it. */
+function unfinishedEvidence(context: OpenContext, base: number, mark: Mark): Either<DiskError, string | undefined> {
+  if (mark.durable > base) return right(`the log reached ${mark.durable}`)
+  const index = context.disk.open(`${context.folder}/${indexName(base)}`, 'read')
+  if (index._tag === 'Left') return index.left.errno === 'ENOENT' ? right(undefined) : index
+  index.right.close()
+  return right(`${indexName(base)} was written after it`)
+}
+
+async function createLog(context: OpenContext, markBytes: Buffer): Promise<Either<OpenError, OpenedLog>> {
   const { disk, folder, readOnly, create } = context
   if (readOnly || !create) return left(new NotFound(folder))
-  const mark = readMark(disk, folder, undefined)
-  if (mark._tag === 'Left') return mark
-  if (mark.right.durable > 0) {
-    const reason = `the log reached ${mark.right.durable} and no segment of it is left; restore them, or remove MARK`
+  const { durable } = decodeMark(markBytes, undefined)
+  if (durable > 0) {
+    const reason = `the log reached ${durable} and no segment of it is left; restore them, or remove MARK`
     return left(new BadSegment(`${folder}/${segmentName(0)}`, reason))
   }
   const logId = context.newLogId()
@@ -116,10 +144,14 @@ async function createLog(context: OpenContext): Promise<Either<OpenError, Opened
   return right({ catalog, mark: { sequence: 0, durable: 0, clean: false, logId }, recovery, file })
 }
 
+interface MarkedContext extends OpenContext {
+  readonly mark: Mark
+}
+
 async function openSegments(
-  context: OpenContext,
   catalog: Catalog,
-  files: readonly SegmentFile[]
+  files: readonly SegmentFile[],
+  context: MarkedContext
 ): Promise<Either<OpenError, OpenedLog>> {
   const sealed = await openSealed(catalog, files)
   if (sealed._tag === 'Left') return sealed
@@ -135,6 +167,8 @@ interface SealedReport {
   readonly damage: readonly DamagedRegion[]
   readonly reindexed: readonly Offset[]
   readonly scannedBytes: number
+  /** What is missing before the active segment, when it is the only one. */
+  readonly before: readonly DamagedRegion[]
 }
 
 /** Opens the index of every segment but the last, and builds those that are missing, damaged or stale. */
@@ -175,8 +209,7 @@ async function openSealed(catalog: Catalog, files: readonly SegmentFile[]): Prom
     if (seen._tag === 'Left') return seen
     damage.push(...seen.right)
   }
-  if (files.length === 1) damage.push(...before)
-  return right({ damage, reindexed, scannedBytes })
+  return right({ damage, reindexed, scannedBytes, before: files.length === 1 ? before : [] })
 }
 
 interface ActiveSegment {
@@ -186,83 +219,84 @@ interface ActiveSegment {
 }
 
 async function openActive(
-  context: OpenContext,
+  context: MarkedContext,
   catalog: Catalog,
   active: ActiveSegment
 ): Promise<Either<OpenError, OpenedLog>> {
-  const { disk, folder, readOnly } = context
+  const { mark, readOnly } = context
   const { file, last, sealed } = active
+  const { base, path } = last
   const { logId } = catalog.options
-  const mark = readMark(disk, folder, logId)
-  if (mark._tag === 'Left') return mark
-  const fileEnd = last.base + last.frameBytes
-  const checkpoint = loadCheckpoint(catalog, file, { base: last.base, end: fileEnd })
+  const checkpoint = loadCheckpoint(catalog, file, base)
   if (checkpoint._tag === 'Left') return checkpoint
-  const index = checkpoint.right
+  // After all evidence was read, for the reason given in openLog.
+  const size = file.size()
+  if (size._tag === 'Left') return size
+  const fileEnd = base + size.right - headerBytes
+  const { index, vouched } = checkpoint.right
   const indexed = index.end
-  // A checkpoint is written after its frames were synced, so it vouches for them as the mark does.
-  const evidence = Math.max(mark.right.durable, indexed)
-  const verdict = await scanTail(index, { file, logId, base: last.base, end: fileEnd }, evidence)
+  const range = { file, logId, base }
+  const verdict = await scanTail(index, { ...range, end: fileEnd }, Math.max(mark.durable, vouched))
   if (verdict._tag === 'Left') return verdict
   const { end } = verdict.right
-  const torn = readOnly ? right(undefined) : await settleTail(context, active, { end, fileEnd, mark: mark.right })
+  const torn = readOnly ? right(undefined) : await settleTail(context, active, { end, fileEnd })
   if (torn._tag === 'Left') return torn
-  const segmentDamage = index.damage()
-  const damage = segmentDamage._tag === 'Right' ? segmentDamage.right : verdict.right.damage
-  catalog.activate({ base: last.base, path: last.path, end, index, damage: firstGap(last.base, sealed) })
+  // Only now, since damage at the end shows in the file as it is left.
+  const extended = await extendIndex(index, { ...range, from: index.end, end })
+  if (extended._tag === 'Left') return extended
+  const segment: Segment = { base, path, end, index, damage: sealed.before }
+  catalog.activate(segment)
+  const damage = await catalog.damageOf(segment)
+  if (damage._tag === 'Left') return damage
   const recovery: Recovery = {
-    clean: mark.right.clean && mark.right.durable === end && indexed === end && end === fileEnd,
+    clean: mark.clean && mark.durable === end && indexed === end && end === fileEnd,
     lock: context.lock,
     scannedBytes: sealed.scannedBytes + fileEnd - indexed,
     torn: torn.right,
-    damage: [...sealed.damage, ...damage],
-    reindexed: indexed === last.base && end > last.base ? [...sealed.reindexed, last.base as Offset] : sealed.reindexed
+    damage: [...sealed.damage, ...damage.right],
+    reindexed: indexed === base && end > base ? [...sealed.reindexed, base as Offset] : sealed.reindexed
   }
-  return right({ catalog, mark: mark.right, recovery, file })
+  return right({ catalog, mark, recovery, file })
 }
 
-/** When the only segment is not the first of the log, what came before it is missing. */
-function firstGap(base: number, sealed: SealedReport): readonly DamagedRegion[] {
-  return sealed.damage.filter(
-    (region) => region.nextOffset === base && region.offset === 0 && region.reason === 'missing'
-  )
+interface Checkpoint {
+  readonly index: MemoryIndex
+  /** It is written after its frames were synced: everything before this offset was on disk, as with the mark. */
+  readonly vouched: number
 }
 
 /**
- * The active segment's index as it was saved, when it fits the bytes: its last frame's CRC stands where it says.
+ * The active segment's index as it was saved, when it fits the bytes: the CRC of its last frame stands where it says.
  * Otherwise an empty one, and the whole segment is scanned.
  */
-function loadCheckpoint(
-  catalog: Catalog,
-  file: DiskFile,
-  segment: { readonly base: number; readonly end: number }
-): Either<DiskError, MemoryIndex> {
-  const empty = new MemoryIndex({ logId: catalog.options.logId, base: segment.base })
-  const opened = catalog.openIndex(segment.base, segment.end)
+function loadCheckpoint(catalog: Catalog, file: DiskFile, base: number): Either<DiskError, Checkpoint> {
+  const index = new MemoryIndex({ logId: catalog.options.logId, base })
+  const opened = catalog.openIndex(base, Number.POSITIVE_INFINITY)
   if (opened._tag === 'Left') {
     const { left: error } = opened
-    return error._tag === 'IndexDamaged' || error.errno === 'ENOENT' ? right(empty) : left(error)
+    return error._tag === 'IndexDamaged' || error.errno === 'ENOENT' ? right({ index, vouched: base }) : left(error)
   }
   const saved = opened.right
+  const vouched = saved.end
   const loaded = MemoryIndex.from(saved)
   saved.close()
-  if (loaded._tag === 'Left') return loaded.left._tag === 'IndexDamaged' ? right(empty) : left(loaded.left)
-  if (loaded.right.events === 0) return right(empty)
-  const crc = Buffer.alloc(4)
-  const got = file.readSync(crc, loaded.right.end - segment.base + headerBytes - 4)
-  if (got._tag === 'Left') return got
-  return right(got.right === 4 && crc.readUInt32LE(0) === loaded.right.lastFrameCrc ? loaded.right : empty)
+  if (loaded._tag === 'Left') {
+    return loaded.left._tag === 'IndexDamaged' ? right({ index, vouched }) : left(loaded.left)
+  }
+  if (loaded.right.events === 0) return right({ index, vouched })
+  const fits = lastFrameStands(loaded.right, file)
+  return fits._tag === 'Left' ? fits : right({ index: fits.right ? loaded.right : index, vouched })
 }
 
 /** Keeps what is torn, brings the file to the log's end, and makes everything durable before anybody sees it. */
 async function settleTail(
-  context: OpenContext,
+  context: MarkedContext,
   active: ActiveSegment,
-  tail: { readonly end: number; readonly fileEnd: number; readonly mark: Mark }
+  tail: { readonly end: number; readonly fileEnd: number }
 ): Promise<Either<DiskError, Recovery['torn']>> {
-  const { disk, slot, folder } = context
+  const { disk, slot, folder, mark } = context
   const { file, last } = active
-  const { end, fileEnd, mark } = tail
+  const { end, fileEnd } = tail
   let torn: Recovery['torn']
   if (end < fileEnd) {
     const kept = await keepTorn(disk, slot, { folder, file, base: last.base, from: end, fileEnd })

@@ -8,7 +8,7 @@ import { headerBytes } from '../core/header.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { Catalog } from './catalog.ts'
-import { extendIndex } from './index-scan.ts'
+import { extendIndex, lastFrameStands } from './index-scan.ts'
 import { inspectSegment, listSegments, segmentName, type Segment } from './segment.ts'
 import { scanTail } from './tail-scan.ts'
 
@@ -54,30 +54,33 @@ export class Refresher {
     if (size._tag === 'Left') return size
     const end = active.base + Math.max(0, size.right - headerBytes)
     const { logId } = this.catalog.options
-    const stands = this.lastFrameStands(active)
-    if (stands._tag === 'Left') return stands
-    if (!stands.right) {
-      this.catalog.replaceIndex(active, new MemoryIndex({ logId, base: active.base }))
-      active.end = active.base
-    }
+    const standing = this.forgetTakenBack(active)
+    if (standing._tag === 'Left') return standing
     if (end <= active.end) return right(undefined)
-    const verdict = await scanTail(memoryOf(active), { file: this.file, logId, base: active.base, end }, active.end)
+    const index = memoryOf(active)
+    const range = { file: this.file, logId, base: active.base, end }
+    const verdict = await scanTail(index, range, active.end)
     if (verdict._tag === 'Left') return verdict
+    const extended = await extendIndex(index, { ...range, from: index.end, end: verdict.right.end })
+    if (extended._tag === 'Left') return extended
     active.end = Math.max(active.end, verdict.right.end)
     return right(undefined)
   }
 
   /**
-   * Whether the last frame that was read is still there. A writer whose write fails half-way takes back what it
-   * never acknowledged, and a reader may have seen a part of it.
+   * Forgets what was read of the active segment when its last frame is there no more. A writer whose write fails
+   * half-way takes back what it never acknowledged, and a reader may have seen a part of it.
    */
-  private lastFrameStands(active: Segment): Either<DiskError, boolean> {
+  private forgetTakenBack(active: Segment): Either<DiskError, void> {
     const index = memoryOf(active)
-    if (index.events === 0) return right(true)
-    const crc = Buffer.alloc(4)
-    const got = this.file.readSync(crc, index.end - active.base + headerBytes - 4)
-    if (got._tag === 'Left') return got
-    return right(got.right === 4 && crc.readUInt32LE(0) === index.lastFrameCrc)
+    if (index.events === 0) return right(undefined)
+    const stands = lastFrameStands(index, this.file)
+    if (stands._tag === 'Left') return stands
+    if (stands.right) return right(undefined)
+    const { logId } = this.catalog.options
+    this.catalog.replaceIndex(active, new MemoryIndex({ logId, base: active.base }))
+    active.end = active.base
+    return right(undefined)
   }
 
   /** The writer has opened a segment: the active one is complete up to there. False when it is not to be seen yet. */
@@ -87,6 +90,8 @@ export class Refresher {
     const inspected = inspectSegment(disk, path, base)
     if (inspected._tag === 'Left' || inspected.right?.header.logId !== logId) return right(false)
     const active = this.catalog.active()
+    const standing = this.forgetTakenBack(active)
+    if (standing._tag === 'Left') return standing
     const range = { file: this.file, logId, base: active.base, from: memoryOf(active).end, end: base }
     const extended = await extendIndex(memoryOf(active), range)
     if (extended._tag === 'Left') return extended

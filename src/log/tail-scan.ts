@@ -6,25 +6,24 @@ import type { DamagedRegion, DiskError } from '../core/error.ts'
 import { decodeRecord, type EventKeys } from '../core/event.ts'
 import { frameBytes, frameContinues } from '../core/frame.ts'
 import type { IndexedFrame, MemoryIndex } from '../indexing/memory-index.ts'
-import { extendIndex, keysOf } from './index-scan.ts'
+import { keysOf } from './index-scan.ts'
 import { SegmentScan, type FrameVisitor, type ScanRange } from './scan.ts'
 import { judgeTail, type SeenDamage, type TailVerdict } from './tail.ts'
 
-/** Scans from the index's end to the end of the file, and indexes what the verdict keeps. */
+/**
+ * Scans from the index's end to the end of the file. What is intact up to the first bad byte is indexed; the rest of
+ * what the verdict keeps is the caller's to index (`extendIndex`), when the file is as the verdict wants it.
+ */
 export async function scanTail(
   index: MemoryIndex,
   range: Omit<ScanRange, 'from'>,
   evidence: number
 ): Promise<Either<DiskError, TailVerdict>> {
   const from = index.end
-  if (from >= range.end) return right(judgeTail({ fileEnd: range.end, evidence, seen: [], openBatch: undefined }))
   const visitor = new TailVisitor(index, evidence)
   const scanned = await new SegmentScan({ ...range, from }).drain(visitor)
   if (scanned._tag === 'Left') return scanned
-  const verdict = judgeTail({ fileEnd: range.end, ...visitor.findings() })
-  // Behind the first bad byte nothing was indexed, since it was not yet clear what stays.
-  const rest = await extendIndex(index, { ...range, from: index.end, end: verdict.end })
-  return rest._tag === 'Left' ? rest : right(verdict)
+  return right(judgeTail({ fileEnd: range.end, ...visitor.findings() }))
 }
 
 class TailVisitor implements FrameVisitor {
@@ -33,7 +32,7 @@ class TailVisitor implements FrameVisitor {
   /** The frames of the batch that has not ended yet, and where it began. */
   private batch: { readonly frame: IndexedFrame; readonly keys: EventKeys }[] = []
   private openBatch: number | undefined
-  /** Set once a frame could not be indexed: from there on the second pass does it. */
+  /** Unset once a frame could not be indexed, or it is not yet clear what stays: from there on a second pass does it. */
   private indexing = true
   private evidence: number
 
