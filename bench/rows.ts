@@ -148,7 +148,7 @@ export interface Spread {
   readonly most: number
 }
 
-export function spreadOf(values: readonly number[]): Spread | undefined {
+function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1

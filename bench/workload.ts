@@ -36,7 +36,7 @@ export const oneInHundred: Readonly<Record<'aggregate' | 'type' | 'tag', Selecto
 }
 
 /** Tommy Ettinger's mulberry32: 32 bits of state, good enough for choices, and the same on every machine. */
-export function mulberry32(seed: number): () => number {
+function mulberry32(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

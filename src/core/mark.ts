@@ -33,7 +33,7 @@ export interface Mark {
 }
 
 /** What is known where there is no mark: nothing. */
-export function noMark(logId: number): Mark {
+function noMark(logId: number): Mark {
   return { sequence: 0, durable: 0, clean: false, logId }
 }
 

@@ -8,7 +8,7 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import { Corrupt, InvalidStored, type DamagedRegion, type DiskError, type ReplayError } from '../core/error.ts'
+import { Corrupt, InvalidStored, type DamagedRegion, type DiskError } from '../core/error.ts'
 import { decodeRecord, type StoredEvent } from '../core/event.ts'
 import { frameBytes } from '../core/frame.ts'
 import type { DiskFile } from '../port/disk.ts'
@@ -190,9 +190,4 @@ export class BackwardReader implements BatchSource {
     const start = Math.max(from, this.lowest)
     return new SegmentScan({ file, logId, base: segment.base, from: start, end: at }).drain(collector)
   }
-}
-
-/** What ends a read for good. */
-export function isFinal(error: ReplayError): boolean {
-  return error._tag !== 'Corrupt' && error._tag !== 'InvalidStored'
 }

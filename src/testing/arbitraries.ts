@@ -75,7 +75,7 @@ const oddNumbers = [
 ]
 
 /** Finite numbers, −0 and the extremes included. */
-export function finite(): fc.Arbitrary<number> {
+function finite(): fc.Arbitrary<number> {
   return fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom(...oddNumbers))
 }
 
