@@ -41,7 +41,7 @@ const sources = all.filter(({ path }) => path.startsWith('src/') && path.endsWit
 const code = all.filter(({ path }) => path.endsWith('.ts'))
 const lock = all.filter(({ path }) => path === 'package-lock.json')
 const textual = all.filter(
-  ({ path }) => /\.(?:ts|md|json|yml|yaml)$|^\.ci\//.test(path) && path !== 'package-lock.json'
+  ({ path }) => /\.(?:ts|js|mjs|cjs|md|json|ya?ml|sh)$|^\.(?:ci\/|npmrc|git)/.test(path) && path !== 'package-lock.json'
 )
 
 function file(path: string, ...lines: readonly string[]): SourceFile {
