@@ -62,15 +62,20 @@ export async function extendIndex(
   }
 }
 
+/** Where the damage begins that reaches to `end`; undefined when an event stands last. */
+export function trailingDamage(damage: readonly DamagedRegion[], end: number): DamagedRegion | undefined {
+  let first: DamagedRegion | undefined
+  for (let place = damage.length - 1; damage[place]?.nextOffset === (first?.offset ?? end); place--)
+    first = damage[place]
+  return first
+}
+
 /** Whether the last frame of an index stands in the segment's file where the index has it. */
 export function lastFrameStands(index: MemoryIndex, file: DiskFile): Either<DiskError, boolean> {
   const damage = index.damage()
-  let { end } = index
-  const regions = damage._tag === 'Right' ? damage.right : []
-  for (let place = regions.length - 1; regions[place]?.nextOffset === end; place--)
-    end = (regions[place] as DamagedRegion).offset
+  const trailing = damage._tag === 'Right' ? trailingDamage(damage.right, index.end) : undefined
   const crc = Buffer.alloc(4)
-  const got = file.readSync(crc, end - index.base + headerBytes - 4)
+  const got = file.readSync(crc, (trailing?.offset ?? index.end) - index.base + headerBytes - 4)
   if (got._tag === 'Left') return got
   return right(got.right === 4 && crc.readUInt32LE(0) === index.lastFrameCrc)
 }

@@ -9,7 +9,7 @@ import { strideBytes } from '../core/limit.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { RebuildOptions } from '../port/store.ts'
 import type { Catalog } from './catalog.ts'
-import { extendIndex } from './index-scan.ts'
+import { extendIndex, trailingDamage } from './index-scan.ts'
 import { SegmentScan, type FrameVisitor } from './scan.ts'
 import type { Segment } from './segment.ts'
 
@@ -35,30 +35,39 @@ export async function seekVersion(
   return right(end as Offset)
 }
 
-/** The first event written at `timestampMs` or later, or the end. */
+/**
+ * The first event written at `timestampMs` or later, or the end. Damage behind the last event that is known to be
+ * older may have held the answer, so there is none then.
+ */
 export async function offsetAtTime(
   catalog: Catalog,
   timestampMs: number
 ): Promise<Either<DiskError | Corrupt, Offset>> {
+  let lost: DamagedRegion | undefined
   for (const segment of catalog.segments) {
-    if (segment.index.lastTimestampMs < timestampMs || segment.index.events === 0) continue
-    const start = await catalog.query(segment, (index) => index.frameBeforeTime(timestampMs))
-    if (start._tag === 'Left') return start
-    return firstSince(catalog, segment, { from: start.right, timestampMs })
+    const { index, base, end } = segment
+    lost ??= segment.damage.find((region) => region.nextOffset <= base)
+    if (index.events > 0 && index.lastTimestampMs >= timestampMs) {
+      const start = await catalog.query(segment, (one) => one.frameBeforeTime(timestampMs))
+      return start._tag === 'Left' ? start : firstSince(catalog, segment, new TimeProbe(timestampMs, start.right, lost))
+    }
+    const damage = await catalog.query(segment, (one) => one.damage())
+    if (damage._tag === 'Left') return damage
+    const trailing = trailingDamage(damage.right, end)
+    lost = index.events > 0 ? trailing : (lost ?? trailing)
   }
-  return right(catalog.end() as Offset)
+  return lost === undefined ? right(catalog.end() as Offset) : left(new Corrupt(lost))
 }
 
 async function firstSince(
   catalog: Catalog,
   segment: Segment,
-  search: { readonly from: number; readonly timestampMs: number }
+  probe: TimeProbe
 ): Promise<Either<DiskError | Corrupt, Offset>> {
   const opened = catalog.options.disk.open(segment.path, 'read')
   if (opened._tag === 'Left') return opened
-  const probe = new TimeProbe(search.timestampMs)
   const { logId } = catalog.options
-  const range = { file: opened.right, logId, base: segment.base, from: search.from, end: segment.end }
+  const range = { file: opened.right, logId, base: segment.base, from: probe.from, end: segment.end }
   const scanned = await new SegmentScan({ ...range, stepBytes: 2 * strideBytes }).drain(probe)
   opened.right.close()
   if (scanned._tag === 'Left') return scanned
@@ -66,14 +75,19 @@ async function firstSince(
   return right((probe.found ?? segment.end) as Offset)
 }
 
-/** Finds the first frame at or after a time. Damage on the way there may have held it, so there is no answer then. */
+/** Finds the first frame at or after a time. */
 class TimeProbe implements FrameVisitor {
   private readonly timestampMs: number
+  /** Where to begin. */
+  readonly from: number
   found: number | undefined
+  /** The first damage behind the last frame from before the time. */
   lost: DamagedRegion | undefined
 
-  constructor(timestampMs: number) {
+  constructor(timestampMs: number, from: number, lost: DamagedRegion | undefined) {
     this.timestampMs = timestampMs
+    this.from = from
+    this.lost = lost
   }
 
   frame(bytes: Buffer, at: number, payloadBytes: number, offset: number): boolean {

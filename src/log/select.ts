@@ -1,6 +1,7 @@
 // Reading by query: the index says where the matching frames are, and only those are read and proven.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import type { Offset } from '../core/brand.ts'
 import { Corrupt, type DamagedRegion, type DiskError } from '../core/error.ts'
 import { checkFrame, framePayloadBytes, frameSeed } from '../core/frame.ts'
 import { headerBytes } from '../core/header.ts'
@@ -33,8 +34,9 @@ export class SelectiveReader implements BatchSource {
   private places: readonly Place[] = []
   private nextPlace = 0
   private segment: Segment | undefined
-  /** Reading forwards: where the damaged region ends that was met last. */
-  private lostUntil = 0
+  /** What is not answered for yet is [low, high): whichever way damage is met, each byte of it is reported once. */
+  private low: number
+  private high: number
   /** The segment that comes after the one at hand, as a place in the catalog. */
   private segmentPlace: number
 
@@ -43,6 +45,8 @@ export class SelectiveReader implements BatchSource {
     this.selection = selection
     this.pages = new FramePages(catalog)
     const { from, until, backwards } = selection
+    this.low = from
+    this.high = until
     this.segmentPlace = catalog.placeOf(backwards ? Math.max(until - 1, 0) : from)
   }
 
@@ -57,12 +61,11 @@ export class SelectiveReader implements BatchSource {
     const stop = Math.min(this.nextPlace + batchFrames, this.places.length)
     while (this.nextPlace < stop) {
       const place = this.places[this.nextPlace++] as Place
-      if (typeof place !== 'number') elements.push(left(new Corrupt(place)))
-      else if (place >= this.lostUntil) {
+      if (typeof place !== 'number') this.addDamage(elements, place)
+      else if (place >= this.low && place < this.high) {
         const element = await this.pages.read(segment, place)
         if (element._tag === 'Left') return element
-        elements.push(element.right)
-        this.noteLoss(element.right)
+        this.add(elements, element.right)
       }
     }
     return right(elements)
@@ -72,10 +75,23 @@ export class SelectiveReader implements BatchSource {
     this.pages.close()
   }
 
-  /** One region is reported once, however many of the wanted frames it has swallowed. */
-  private noteLoss(element: Element): void {
-    if (this.selection.backwards || element._tag === 'Right' || element.left._tag !== 'Corrupt') return
-    this.lostUntil = element.left.nextOffset
+  private add(elements: Element[], element: Element): void {
+    if (element._tag === 'Left' && element.left._tag === 'Corrupt') return this.addDamage(elements, element.left)
+    elements.push(element)
+    if (element._tag === 'Right') this.pass(element.right)
+  }
+
+  private addDamage(elements: Element[], region: DamagedRegion): void {
+    const offset = Math.max(region.offset, this.low) as Offset
+    const nextOffset = Math.min(region.nextOffset, this.high) as Offset
+    if (offset >= nextOffset) return
+    elements.push(left(new Corrupt({ offset, nextOffset, reason: region.reason })))
+    this.pass({ offset, nextOffset })
+  }
+
+  private pass(range: { readonly offset: number; readonly nextOffset: number }): void {
+    if (this.selection.backwards) this.high = range.offset
+    else this.low = range.nextOffset
   }
 
   /** Goes on to the next segment in the direction of reading; false when the range is done. */
