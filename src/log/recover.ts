@@ -43,6 +43,8 @@ export interface OpenedLog {
   readonly catalog: Catalog
   readonly mark: Mark
   readonly recovery: Recovery
+  /** Whether closing would write what is there already: the clean mark, and the active segment's index. */
+  readonly settled: boolean
   /** The active segment's file, open for writing; a reader has it open for reading. */
   readonly file: DiskFile
 }
@@ -141,7 +143,7 @@ async function createLog(context: OpenContext, markBytes: Buffer): Promise<Eithe
     damage: [],
     reindexed: []
   }
-  return right({ catalog, mark: { sequence: 0, durable: 0, clean: false, logId }, recovery, file })
+  return right({ catalog, mark: { sequence: 0, durable: 0, clean: false, logId }, recovery, settled: false, file })
 }
 
 interface MarkedContext extends OpenContext {
@@ -256,13 +258,15 @@ async function openActive(
     damage: [...sealed.damage, ...damage.right],
     reindexed: indexed === base && end > base ? [...sealed.reindexed, base as Offset] : sealed.reindexed
   }
-  return right({ catalog, mark, recovery, file })
+  return right({ catalog, mark, recovery, settled: recovery.clean && checkpoint.right.saved, file })
 }
 
 interface Checkpoint {
   readonly index: MemoryIndex
   /** It is written after its frames were synced: everything before this offset was on disk, as with the mark. */
   readonly vouched: number
+  /** Whether the index is as it was saved. */
+  readonly saved: boolean
 }
 
 /**
@@ -274,18 +278,19 @@ function loadCheckpoint(catalog: Catalog, file: DiskFile, base: number): Either<
   const opened = catalog.openIndex(base, Number.POSITIVE_INFINITY)
   if (opened._tag === 'Left') {
     const { left: error } = opened
-    return error._tag === 'IndexDamaged' || error.errno === 'ENOENT' ? right({ index, vouched: base }) : left(error)
+    const gone = error._tag === 'IndexDamaged' || error.errno === 'ENOENT'
+    return gone ? right({ index, vouched: base, saved: false }) : left(error)
   }
-  const saved = opened.right
-  const vouched = saved.end
-  const loaded = MemoryIndex.from(saved)
-  saved.close()
+  const vouched = opened.right.end
+  const loaded = MemoryIndex.from(opened.right)
+  opened.right.close()
   if (loaded._tag === 'Left') {
-    return loaded.left._tag === 'IndexDamaged' ? right({ index, vouched }) : left(loaded.left)
+    return loaded.left._tag === 'IndexDamaged' ? right({ index, vouched, saved: false }) : left(loaded.left)
   }
-  if (loaded.right.events === 0) return right({ index, vouched })
+  if (loaded.right.events === 0) return right({ index, vouched, saved: vouched === base })
   const fits = lastFrameStands(loaded.right, file)
-  return fits._tag === 'Left' ? fits : right({ index: fits.right ? loaded.right : index, vouched })
+  if (fits._tag === 'Left') return fits
+  return right({ index: fits.right ? loaded.right : index, vouched, saved: fits.right })
 }
 
 /** Keeps what is torn, brings the file to the log's end, and makes everything durable before anybody sees it. */

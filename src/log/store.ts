@@ -54,15 +54,15 @@ export class LocalStore implements Store {
   private readonly catalog: Catalog
   private readonly writing: WritingParts | undefined
   private readonly refresher: Refresher | undefined
-  /** Where the log ended when it was opened, if its mark and its index on disk say all of that; else undefined. */
-  private readonly cleanEnd: number | undefined
+  /** While the log ends here, closing would write what is there already. */
+  private settledEnd: number | undefined
   private closed = false
   private closing: Promise<Either<Poisoned | DiskError, void>> | undefined
 
   private constructor(opened: OpenedLog, writing: WritingParts | undefined) {
     this.catalog = opened.catalog
     this.recovery = opened.recovery
-    this.cleanEnd = opened.recovery.clean && opened.mark.clean ? opened.catalog.end() : undefined
+    this.settledEnd = opened.settled ? opened.catalog.end() : undefined
     this.writing = writing
     this.readOnly = writing === undefined
     this.refresher = writing === undefined ? new Refresher(opened.catalog, opened.file) : undefined
@@ -156,6 +156,7 @@ export class LocalStore implements Store {
   async rebuildIndex(options: RebuildOptions): Promise<Either<DiskError | Closed | ReadOnly | Aborted, void>> {
     if (this.closed) return left(new Closed())
     if (this.readOnly) return left(new ReadOnly())
+    this.settledEnd = undefined
     return rebuildFrom(this.catalog, options, () => this.closed)
   }
 
@@ -186,9 +187,9 @@ export class LocalStore implements Store {
 
   /** Saves the index of the active segment, then says that the log is whole: the next open need not scan. */
   private async markClean(writing: WritingParts): Promise<Either<DiskError, void>> {
-    const { catalog, cleanEnd } = this
+    const { catalog, settledEnd } = this
     const { index, end } = catalog.active()
-    if (end === cleanEnd || !(index instanceof MemoryIndex)) return right(undefined)
+    if (end === settledEnd || !(index instanceof MemoryIndex)) return right(undefined)
     const saved = await catalog.saveIndex(index)
     if (saved._tag === 'Left') return saved
     writing.marker.update(end, true)
