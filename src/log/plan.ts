@@ -41,9 +41,8 @@ export interface PlannedFrame {
 }
 
 export interface Plan {
+  /** In order: the last one of an aggregate has the aggregate's new version. */
   readonly frames: readonly PlannedFrame[]
-  /** The batch's new version of each aggregate that it writes. */
-  readonly versions: ReadonlyMap<string, number>
   readonly tail: Tail
   readonly receipt: Receipt
 }
@@ -123,14 +122,14 @@ function planFrames(
 ): Either<InvalidEvent | DiskError, Plan> {
   const { events, durability } = request
   const writeTimestampMs = Math.max(tail.timestampMs, context.nowMs)
-  const versions = new Map<string, number>()
+  const versions = new VersionCount(context.versionOf, events.length)
   const frames: PlannedFrame[] = []
   let offset = tail.end
   for (let index = 0; index < events.length; index++) {
     const event = events[index] as EncodedEvent
-    const before = versionBefore(event.aggregateId, versions, context.versionOf)
-    if (before._tag === 'Left') return before
-    const version = before.right + 1
+    const counted = versions.next(event.aggregateId)
+    if (counted._tag === 'Left') return counted
+    const version = counted.right
     const durableBefore = index === 0 && context.durable > tail.stated ? context.durable : undefined
     const json = recordJson(event.json, { durableBefore, version, writeTimestampMs })
     const length = context.buffer.length
@@ -138,7 +137,6 @@ function planFrames(
     if (pushed._tag === 'Left') return left(tooLarge(index, pushed.left))
     const nextOffset = offset + context.buffer.length - length
     frames.push({ offset, nextOffset, crc: pushed.right, version, writeTimestampMs, event })
-    versions.set(event.aggregateId, version)
     offset = nextOffset
     if (offset - tail.end > batchBytesMax) return left(batchTooLarge(index))
   }
@@ -150,16 +148,27 @@ function planFrames(
     duplicate: false
   }
   const stated = Math.max(tail.stated, context.durable)
-  return right({ frames, versions, tail: { end: offset, timestampMs: writeTimestampMs, stated }, receipt })
+  return right({ frames, tail: { end: offset, timestampMs: writeTimestampMs, stated }, receipt })
 }
 
-function versionBefore(
-  aggregateId: string,
-  planned: ReadonlyMap<string, number>,
-  versionOf: PlanContext['versionOf']
-): Either<DiskError, number> {
-  const version = planned.get(aggregateId)
-  return version === undefined ? versionOf(aggregateId) : right(version)
+/** Counts the versions within a batch; a batch of one event has nothing to remember. */
+class VersionCount {
+  private readonly versionOf: PlanContext['versionOf']
+  private readonly planned: Map<string, number> | undefined
+
+  constructor(versionOf: PlanContext['versionOf'], events: number) {
+    this.versionOf = versionOf
+    this.planned = events > 1 ? new Map<string, number>() : undefined
+  }
+
+  next(aggregateId: string): Either<DiskError, number> {
+    const planned = this.planned?.get(aggregateId)
+    const before = planned === undefined ? this.versionOf(aggregateId) : right(planned)
+    if (before._tag === 'Left') return before
+    const version = before.right + 1
+    this.planned?.set(aggregateId, version)
+    return right(version)
+  }
 }
 
 function tooLarge(index: number, bytes: number): InvalidEvent {

@@ -60,6 +60,9 @@ interface PlannedBatch {
   readonly plan: Plan
 }
 
+/** What is chained to it runs as a microtask; queueMicrotask costs more, since Node makes a resource for each. */
+const settled: Promise<void> = Promise.resolve()
+
 export class Writer {
   private readonly options: WriterOptions
   private readonly buffer = new FrameBuffer()
@@ -156,10 +159,12 @@ export class Writer {
     if (this.scheduled || this.pause !== undefined) return
     this.scheduled = true
     // One write for all appends of this turn: they are queued before any microtask of theirs runs on.
-    queueMicrotask(() => {
-      this.scheduled = false
-      this.flush()
-    })
+    void settled.then(this.flushScheduled)
+  }
+
+  private readonly flushScheduled = (): void => {
+    this.scheduled = false
+    this.flush()
   }
 
   /** Writes the queue, group by group, until it is empty or a pause begins. */
@@ -198,12 +203,13 @@ export class Writer {
       stale = found.left
       return right(0)
     }
-    const context = { logId: catalog.options.logId, buffer: this.buffer, versionOf }
+    const { logId } = catalog.options
+    const context = { logId, buffer: this.buffer, nowMs: clock.nowMs(), durable: this.durable, versionOf }
     let taken = 0
     while (taken < this.queue.length && this.buffer.length < groupBytes && (this.alone === 0 || group.length === 0)) {
       const pending = this.queue[taken] as Pending
       const before = this.buffer.length
-      const plan = planBatch(pending.request, tail, { ...context, nowMs: clock.nowMs(), durable: this.durable })
+      const plan = planBatch(pending.request, tail, context)
       const full = plan._tag === 'Right' && plan.right.tail.end - base > segmentBytes && tail.end > base
       if (stale !== undefined || full) {
         this.buffer.length = before
@@ -216,11 +222,12 @@ export class Writer {
       if (plan._tag === 'Left') this.settle(pending, plan)
       else {
         group.push({ pending, plan: plan.right })
-        for (const [aggregateId, version] of plan.right.versions) versions.set(aggregateId, version)
+        for (const { event, version } of plan.right.frames) versions.set(event.aggregateId, version)
         tail = plan.right.tail
       }
     }
-    this.queue.splice(0, taken)
+    if (taken === this.queue.length) this.queue = []
+    else this.queue.splice(0, taken)
     return group
   }
 
