@@ -90,12 +90,29 @@ export function questionsFor(base: number, entries: readonly Entry[]): Questions
     ...new Set(['missing', ...events.flatMap(({ keys }) => [keys.aggregateId, keys.eventType, ...keys.tags])])
   ]
   const end = entries.reduce((sum, entry) => sum + entry.bytes, base)
+  const starts: number[] = []
+  let start = base
+  for (const entry of entries) {
+    start += entry.kind === 'event' ? entry.gap : 0
+    starts.push(start)
+    start += entry.bytes
+  }
   const times = [-1, 0, 1, 2 ** 53 - 1, ...events.map((event) => event.writeTimestampMs)]
   return {
     names,
     prefixes: ['', 'a', '\u{10000}', ...names.map((name) => name.slice(0, 1))],
     queries: names.flatMap((name, place) => queriesAbout(name, names[(place * 7 + 3) % names.length] as string)),
-    offsets: [base - 1, base, base + strideBytes - 1, base + strideBytes, base + 9_000, (base + end) / 2, end - 1, end],
+    offsets: [
+      ...starts,
+      base - 1,
+      base,
+      base + strideBytes - 1,
+      base + strideBytes,
+      base + 9_000,
+      (base + end) / 2,
+      end - 1,
+      end
+    ],
     times: [...new Set(times)]
   }
 }
@@ -126,6 +143,7 @@ export function answers(index: SegmentIndex, questions: Questions): readonly Ans
     ...questions.names.map((name) => plain(index.version(name))),
     ...questions.names.map((name) => plain(index.aggregateOffsets(name))),
     ...questions.queries.map((items) => plain(index.select(items))),
+    ...questions.queries.map((items, place) => plain(index.select(items, sinceOf(questions, place)))),
     ...questions.prefixes.map((prefix) => list(index.aggregates(prefix))),
     ...questions.offsets.map((offset) => plain(index.frameBefore(offset))),
     ...questions.times.map((time) => plain(index.frameBeforeTime(time)))
@@ -186,6 +204,9 @@ export function modelAnswers(base: number, entries: readonly Entry[], questions:
     ...questions.names.map((name) => versionOf(events, name)),
     ...questions.names.map((name) => events.filter((event) => event.keys.aggregateId === name).map(offsetOf)),
     ...questions.queries.map((items) => events.filter((event) => matches(items, event.keys)).map(offsetOf)),
+    ...questions.queries.map((items, place) =>
+      events.filter((event) => matches(items, event.keys) && event.offset >= sinceOf(questions, place)).map(offsetOf)
+    ),
     ...questions.prefixes.map((prefix) => modelSummaries(events, prefix)),
     ...questions.offsets.map(
       (offset) =>
@@ -202,6 +223,11 @@ export function modelAnswers(base: number, entries: readonly Entry[], questions:
           .at(-1) ?? base
     )
   ]
+}
+
+/** Asks each query from another offset on. */
+function sinceOf(questions: Questions, place: number): number {
+  return questions.offsets[place % questions.offsets.length] as number
 }
 
 function offsetOf(event: ModelEvent): number {

@@ -14,7 +14,7 @@ import { IndexReader, type ExpectedIdentity, type IndexedKey } from './index-rea
 import { findEntry, readEntries, type Directory } from './section.ts'
 import type { IndexError, SegmentIndex } from './segment-index.ts'
 import { selectOffsets, type Postings } from './select.ts'
-import type { Timeline } from './timeline.ts'
+import { countBelow, type Timeline } from './timeline.ts'
 
 /** A key that was found; its offsets are not read yet. */
 interface FoundKey extends Postings {
@@ -85,8 +85,9 @@ export class IndexFile implements SegmentIndex {
     return found.right === undefined ? right([]) : found.right.offsets()
   }
 
-  select(items: readonly QueryItem[]): Either<IndexError, readonly number[]> {
-    return selectOffsets(items, this.#find)
+  select(items: readonly QueryItem[], since = 0): Either<IndexError, readonly number[]> {
+    const selected = selectOffsets(items, this.#find)
+    return selected._tag === 'Left' ? selected : right(selected.right.slice(countBelow(selected.right, since)))
   }
 
   *aggregates(prefix: string): Generator<Either<IndexError, AggregateSummary>, void, undefined> {

@@ -69,9 +69,9 @@ export class KeyTable {
     return this.#versions[id] as number
   }
 
-  /** The key's offsets plus `base`, ascending. */
-  offsets(id: number, base: number): number[] {
-    return this.#chain(this.#lasts[id] as number, this.#counts[id] as number, base)
+  /** The key's offsets from `since` on, plus `base`, ascending. */
+  offsets(id: number, base: number, since = 0): number[] {
+    return this.#chain(this.#lasts[id] as number, base, since)
   }
 
   /** A view of what the table holds now; what is added later does not show in it. */
@@ -85,7 +85,7 @@ export class KeyTable {
       id: (key) => this.#ids.get(key) as number,
       count: (id) => counts[id] as number,
       version: (id) => versions[id] as number,
-      offsets: (id) => this.#chain(lasts[id] as number, counts[id] as number, 0)
+      offsets: (id) => this.#chain(lasts[id] as number, 0, 0)
     }
   }
 
@@ -121,12 +121,12 @@ export class KeyTable {
     this.#previous = previous
   }
 
-  #chain(last: number, count: number, base: number): number[] {
+  #chain(last: number, base: number, since: number): number[] {
     const offsets: number[] = []
-    let entry = last
-    for (let left = count; left > 0; left--) {
-      offsets.push(base + (this.#offsets[entry] as number))
-      entry = this.#previous[entry] as number
+    for (let entry = last; entry !== none; entry = this.#previous[entry] as number) {
+      const offset = this.#offsets[entry] as number
+      if (offset < since) break
+      offsets.push(base + offset)
     }
     return offsets.reverse()
   }

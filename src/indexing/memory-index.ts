@@ -150,8 +150,8 @@ export class MemoryIndex implements SegmentIndex {
     return right(id === undefined ? [] : this.#aggregates.offsets(id, this.base))
   }
 
-  select(items: readonly QueryItem[]): Either<IndexError, readonly number[]> {
-    return selectOffsets(items, this.#find)
+  select(items: readonly QueryItem[], since = 0): Either<IndexError, readonly number[]> {
+    return selectOffsets(items, (kind, key) => this.#find(kind, key, since))
   }
 
   aggregates(prefix: string): Iterable<Either<IndexError, AggregateSummary>> {
@@ -166,11 +166,11 @@ export class MemoryIndex implements SegmentIndex {
     return right(this.base + this.#timeline.frameBeforeTime(timestampMs))
   }
 
-  readonly #find: FindKey = (kind, key) => {
+  #find(kind: KeyKind, key: string, since: number): ReturnType<FindKey> {
     const table = this.#table(kind)
     const id = table.id(key)
     if (id === undefined) return right(undefined)
-    return right({ count: table.count(id), offsets: () => right(table.offsets(id, this.base)) })
+    return right({ count: table.count(id), offsets: () => right(table.offsets(id, this.base, since - this.base)) })
   }
 
   #table(kind: KeyKind): KeyTable {

@@ -44,10 +44,11 @@ export interface SegmentIndex {
   aggregateOffsets(aggregateId: string): Either<IndexError, readonly number[]>
 
   /**
-   * The offsets of the events that match one of the items (`matches` in core/query.ts is the reference), ascending,
-   * each once. There is at least one item, and each has at least one term: the caller has asked `queryItems`.
+   * The offsets from `since` (default: all) on of the events that match one of the items (`matches` in core/query.ts is the
+   * reference), ascending, each once. There is at least one item, and each has at least one term: the caller has
+   * asked `queryItems`. In memory the cost is that of the events from `since` on, whatever came before them.
    */
-  select(items: readonly QueryItem[]): Either<IndexError, readonly number[]>
+  select(items: readonly QueryItem[], since?: number): Either<IndexError, readonly number[]>
 
   /**
    * The aggregates whose id begins with `prefix`, in the order of their ids (UTF-16 code units), as they were when

@@ -10,8 +10,9 @@ import type { IndexError } from './segment-index.ts'
 
 /** The events of one key, whose offsets are read when they are asked for. */
 export interface Postings {
+  /** How many events the key has in all; tells which term is the rarest. */
   readonly count: number
-  /** Ascending. */
+  /** Those that are wanted, ascending. */
   readonly offsets: () => Either<IndexError, number[]>
 }
 

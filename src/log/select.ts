@@ -103,11 +103,11 @@ export class SelectiveReader implements BatchSource {
       return right(false)
     }
     this.segmentPlace += backwards ? -1 : 1
-    const offsets = await catalog.query(segment, (index) => index.select(query))
+    const offsets = await catalog.query(segment, (index) => index.select(query, from))
     if (offsets._tag === 'Left') return offsets
     const damage = await catalog.damageOf(segment)
     if (damage._tag === 'Left') return damage
-    const inside = offsets.right.filter((offset) => offset >= from && offset < until)
+    const inside = offsets.right.filter((offset) => offset < until)
     const regions = damage.right.filter((region) => region.nextOffset > from && region.offset < until)
     const places = regions.length === 0 ? inside : mergePlaces(inside, regions)
     this.places = backwards ? [...places].reverse() : places
