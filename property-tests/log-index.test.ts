@@ -6,7 +6,7 @@ import { it } from 'vitest'
 import { orThrow, Offset, type EventLog, type NewEvent } from '../src/index.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { newEvent } from '../src/testing/arbitraries.ts'
-import { eventsOf, filesOf, folder, namesOf, openOn, LabClock } from '../test/log-lab.ts'
+import { eventsOf, filesOf, folder, LabClock, namesOf, openOn, putFile } from '../test/log-lab.ts'
 
 type Step =
   | { readonly kind: 'append'; readonly batches: readonly (readonly NewEvent[])[] }
@@ -51,6 +51,8 @@ type Spoiling = Extract<Step, { readonly pick: number }>
 interface Stand {
   disk: MemoryDisk
   log: EventLog
+  /** Index files as they were when the log was closed for the first time with them. */
+  readonly older: Map<string, Buffer>
 }
 
 async function take(stand: Stand, done: Step, segmentBytes: number): Promise<void> {
@@ -59,6 +61,7 @@ async function take(stand: Stand, done: Step, segmentBytes: number): Promise<voi
     await Promise.all(done.batches.map((events) => orThrow(stand.log.append(events))))
   } else if (done.kind === 'close') {
     await orThrow(stand.log.close())
+    for (const [name, bytes] of filesOf(stand.disk)) if (!stand.older.has(name)) stand.older.set(name, bytes)
     stand.log = await open()
   } else if (done.kind === 'kill') {
     stand.disk = stand.disk.processCrash()
@@ -70,14 +73,15 @@ async function take(stand: Stand, done: Step, segmentBytes: number): Promise<voi
   } else await spoil(stand, done, open)
 }
 
-/** Takes an index file away, or puts the one of another segment in its place. */
+/** Takes an index file away, or puts an older one in its place. */
 async function spoil(stand: Stand, done: Spoiling, open: () => Promise<EventLog>): Promise<void> {
   if (done.pick % 2 === 0) await orThrow(stand.log.close())
   else stand.disk = stand.disk.processCrash()
   const names = namesOf(stand.disk, 'idx')
-  const [name, other] = [names[done.pick % names.length], names[(done.pick + 1) % names.length]]
-  if (done.kind === 'stale' && other !== name) stand.disk.rename(`${folder}/${other}`, `${folder}/${name}`)
-  else stand.disk.remove(`${folder}/${name ?? 'none'}`)
+  const name = names[done.pick % names.length] ?? 'none'
+  const old = stand.older.get(name)
+  if (done.kind === 'stale' && old !== undefined) await putFile(stand.disk, name, old)
+  else stand.disk.remove(`${folder}/${name}`)
   stand.log = await open()
 }
 
@@ -92,7 +96,7 @@ it('indexes that grew with the log are byte for byte those that are built from n
   const segmentBytes = fc.constantFrom(256, 700, 20_000)
   const property = fc.asyncProperty(segmentBytes, fc.array(step, { maxLength: 25 }), async (bytes, steps) => {
     const disk = new MemoryDisk()
-    const stand: Stand = { disk, log: await openOn(disk, { segmentBytes: bytes }) }
+    const stand: Stand = { disk, log: await openOn(disk, { segmentBytes: bytes }), older: new Map() }
     for (const done of steps) await take(stand, done, bytes)
     await orThrow(stand.log.close())
     const grown = indexesOf(stand.disk)
