@@ -163,10 +163,41 @@ describe('a power cut', () => {
     expect(names(disk.crash(everything), '/y')).toEqual(['b'])
   })
 
+  it('removes with a name only the file that was removed, not the one that a lost rename had replaced', async () => {
+    const { disk, file } = await diskWithFile()
+    write(file, 'old')
+    good(await file.sync())
+    open(disk, '/b', 'create')
+    good(await disk.syncFolder('/'))
+    good(disk.rename('/b', '/a'))
+    good(disk.remove('/a'))
+    const choices = [1, 0, 1] // any of the changes: not the rename, but the removal
+    let next = 0
+    const after = disk.crash(() => choices[next++] ?? 0)
+    expect(text(after, '/a')).toBe('old')
+    expect(names(after, '/')).toEqual(['a', 'b'])
+  })
+
   it('leaves folders that makeFolder has made', async () => {
     const disk = new MemoryDisk()
     good(await disk.makeFolder('/x/y/z'))
     expect(names(disk.crash(nothing), '/x/y')).toEqual(['z'])
+  })
+
+  it('knows nothing of what became of a buffer after the write', async () => {
+    const { disk, file } = await diskWithFile()
+    const bytes = Buffer.from('abc')
+    good(file.writeSync(bytes, 0))
+    bytes.fill('x')
+    expect(text(disk.crash(everything), '/a')).toBe('abc')
+    expect(
+      text(
+        disk.processCrash((count) => count),
+        '/a'
+      )
+    ).toBe('abc')
+    good(await file.sync())
+    expect(text(disk.crash(nothing), '/a')).toBe('abc')
   })
 
   it('leaves the disk that it was taken from as it was, and frees the locks of the new one', async () => {

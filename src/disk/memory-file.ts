@@ -35,7 +35,7 @@ export class MemoryFile {
   }
 
   write(source: Uint8Array, position: number): void {
-    this.#change({ kind: 'write', position, source: Uint8Array.from(source) })
+    this.#change({ kind: 'write', position, source: new Uint8Array(source) }) // slice() of a Buffer would be a view
   }
 
   resize(bytes: number): void {
@@ -70,7 +70,7 @@ export class MemoryFile {
     const copy = new MemoryFile()
     const entries = [...this.#journal.entries]
     const last = entries.pop()
-    if (last?.fate !== 'dirty' || last.change.kind !== 'write') return this.clone()
+    if (last?.change.kind !== 'write') return this.clone()
     copy.#durable = this.#durable.clone()
     copy.#live = this.#durable.clone()
     for (const { change, fate } of entries) copy.#change(change, fate)

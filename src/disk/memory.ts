@@ -227,7 +227,6 @@ export class MemoryDisk implements Disk {
     if (typeof node === 'string') return failed(what, node)
     const replaced = this.#find(target)
     if (node instanceof MemoryFolder || replaced instanceof MemoryFolder) return failed(what, 'EISDIR')
-    if (replaced === node) return right(undefined)
     if (from.right === to.right) return right(from.right.move(nameOf(what.path), nameOf(target)))
     to.right.link(nameOf(target), node)
     return right(from.right.unlink(nameOf(what.path)))
