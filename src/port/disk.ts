@@ -24,7 +24,8 @@ export interface DiskEntry {
 
 /**
  * 'read': the file must exist. 'write': it must exist, and is read and written in place. 'create': it must not
- * exist, and is read and written. A symbolic link at `path` is refused with ELOOP, a folder with EISDIR.
+ * exist, and is read and written. A symbolic link at `path` is refused with ELOOP, a folder with EISDIR;
+ * 'create' refuses whatever is there with EEXIST.
  */
 export type OpenMode = 'read' | 'write' | 'create'
 

@@ -6,8 +6,9 @@ import type { DiskError } from '../core/error.ts'
 
 export interface Slot {
   /**
-   * Replaces the value at `path` by the concatenation of `parts`. On Left the old value stands; a temporary file may
-   * be left behind, which the next save of the same slot replaces.
+   * Replaces the value at `path` by the concatenation of `parts`. On Left the old value stands, or the new one
+   * where only the last step, the folder's sync, failed; a temporary file may be left behind, which the next save of
+   * the same slot replaces.
    */
   save(path: string, parts: Iterable<Uint8Array>): Promise<Either<DiskError, void>>
 }
