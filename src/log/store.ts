@@ -3,7 +3,7 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import { Closed, ReadOnly, type AppendError, type DiskError, type OpenError } from '../core/error.ts'
+import { Closed, NotFound, ReadOnly, type AppendError, type DiskError, type OpenError } from '../core/error.ts'
 import type { Aborted, Corrupt, Poisoned } from '../core/error.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
@@ -69,14 +69,15 @@ export class LocalStore implements Store {
   }
 
   /** Opens the log in `folder`, recovers it when its last writer did not close it, and becomes its writer. */
-  static async open(folder: string, options: StoreOptions): Promise<Either<OpenError, LocalStore>> {
+  static async open(folder: string, given: StoreOptions): Promise<Either<OpenError, LocalStore>> {
+    const options = { ...given, clock: wholeClock(given.clock) }
     if (options.readOnly) return LocalStore.openReading(folder, options)
     if (options.create) {
       const made = await options.disk.makeFolder(folder)
       if (made._tag === 'Left') return made
     }
     const lock = await options.disk.lock(folder)
-    if (lock._tag === 'Left') return lock
+    if (lock._tag === 'Left') return isMissing(lock.left) ? left(new NotFound(folder)) : lock
     const store = await LocalStore.openWriting(folder, options, lock.right)
     if (store._tag === 'Left') lock.right.release()
     return store
@@ -214,7 +215,22 @@ export class LocalStore implements Store {
 
 function openContext(folder: string, options: StoreOptions, lock: Recovery['lock']): OpenContext {
   const { disk, slot, clock, entropy, readOnly, create } = options
-  return { folder, disk, slot, readOnly, create, lock, nowMs: clock.nowMs, newLogId: entropy.u32 }
+  return { folder, disk, slot, readOnly, create, lock, nowMs: clock.nowMs, newLogId: () => entropy.u32() }
+}
+
+function isMissing(error: OpenError): boolean {
+  return error._tag === 'DiskFailed' && error.errno === 'ENOENT'
+}
+
+/** A caller's clock in whole milliseconds from 0: what it says beyond that could be written and not read back. */
+function wholeClock(clock: Clock): Clock {
+  return {
+    nowMs: () => {
+      const now = Math.trunc(clock.nowMs())
+      return Number.isSafeInteger(now) && now > 0 ? now : 0
+    },
+    every: (periodMs, task) => clock.every(periodMs, task)
+  }
 }
 
 /** The timestamp that the next event must not fall behind. */
