@@ -243,6 +243,11 @@ export function decodeRecord(bytes: Buffer, start: number, end: number): Either<
   } catch (error) {
     return left({ path: '$', reason: `is not JSON: ${(error as Error).message}` })
   }
+  return checkRecord(value)
+}
+
+/** Checks that a parsed payload is a record. */
+export function checkRecord(value: unknown): Either<Fault, FrameRecord> {
   const fault = recordFault(value)
   return fault === undefined ? right(value as FrameRecord) : left(fault)
 }

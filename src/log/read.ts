@@ -6,15 +6,14 @@
 //
 // Each holds at most one open file, and gives it back when it ends, fails, or is closed.
 
-import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import type { Offset, Version } from '../core/brand.ts'
-import { Corrupt, InvalidStored, type DamagedRegion, type DiskError } from '../core/error.ts'
-import { decodeRecord, type StoredEvent } from '../core/event.ts'
-import { frameBytes } from '../core/frame.ts'
+import { right, type Either } from 'fp-ts/lib/Either.js'
+import type { Offset } from '../core/brand.ts'
+import type { DiskError } from '../core/error.ts'
 import type { DiskFile } from '../port/disk.ts'
-import type { ReadBatch } from '../port/store.ts'
 import type { Catalog } from './catalog.ts'
-import { SegmentScan, type FrameVisitor } from './scan.ts'
+import { ChunkCollector } from './chunk.ts'
+import { Collector, type Element } from './collect.ts'
+import { SegmentScan } from './scan.ts'
 import type { Segment } from './segment.ts'
 
 /** A reader without the checks that all of them share (see reader.ts). */
@@ -24,57 +23,16 @@ export interface BatchSource {
   close(): void
 }
 
-export type Element = ReadBatch[number]
-
 /** The part of the log that is read, [from, until), inside the log. */
 export interface ReadRange {
   readonly from: number
   readonly until: number
 }
 
-/** Decodes the frame whose payload is at `bytes[at + 4, …)`. */
-export function readFrame(bytes: Buffer, at: number, payloadBytes: number, offset: number): Element {
-  const nextOffset = (offset + frameBytes(payloadBytes)) as Offset
-  const record = decodeRecord(bytes, at + 4, at + 4 + payloadBytes)
-  if (record._tag === 'Left') {
-    const { path, reason } = record.left
-    return left(new InvalidStored({ offset: offset as Offset, nextOffset, path, reason }))
-  }
-  const { event, version, writeTimestampMs } = record.right
-  const stored: StoredEvent = {
-    offset: offset as Offset,
-    nextOffset,
-    version: version as Version,
-    writeTimestampMs,
-    event
-  }
-  return right(stored)
-}
-
-/** Collects what a scan visits. */
-export class Collector implements FrameVisitor {
-  elements: Element[] = []
-
-  frame(bytes: Buffer, at: number, payloadBytes: number, offset: number): boolean {
-    this.elements.push(readFrame(bytes, at, payloadBytes, offset))
-    return true
-  }
-
-  damage(region: DamagedRegion): void {
-    this.elements.push(left(new Corrupt(region)))
-  }
-
-  take(): Element[] {
-    const { elements } = this
-    this.elements = []
-    return elements
-  }
-}
-
 export class SequentialReader implements BatchSource {
   private readonly catalog: Catalog
   private readonly until: number
-  private readonly collector = new Collector()
+  private readonly collector = new ChunkCollector()
   /** Where reading goes on when no scan is under way. */
   private at: number
   private file: DiskFile | undefined
