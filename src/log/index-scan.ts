@@ -20,7 +20,7 @@ export function keysOf(event: Event): EventKeys {
 }
 
 /** Adds every frame that is visited to an index, and every damage. */
-class IndexVisitor implements FrameVisitor {
+export class IndexVisitor implements FrameVisitor {
   private readonly index: MemoryIndex
 
   constructor(index: MemoryIndex) {
