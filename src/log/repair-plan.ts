@@ -1,0 +1,103 @@
+// What repair would do about a report. Pure: one step for each finding that something can be done about, in the order
+// in which they are safe. Damaged frames are no step's business: nothing can bring them back, and no offset may move.
+
+import { markName } from '../core/mark.ts'
+import type { Finding, FindingCode, VerifyReport } from './verify-finding.ts'
+
+/** In the order in which steps are done. */
+const actions = [
+  'remove-temporary',
+  'move-aside',
+  'rewrite-header',
+  'cut-overlap',
+  'rewrite-mark',
+  'settle-tail',
+  'rebuild-index',
+  'move-orphan'
+] as const
+
+export type RepairAction = (typeof actions)[number]
+
+export interface RepairStep {
+  readonly action: RepairAction
+  /** The file in the log's folder. */
+  readonly path: string
+  readonly reason: string
+  /** Where to cut. */
+  readonly offset?: number
+}
+
+export interface RepairPlan {
+  readonly steps: readonly RepairStep[]
+  /** Why nothing is done, although something is wrong: the log would not open afterwards. */
+  readonly refusal: string | undefined
+}
+
+const actionOf: Readonly<Partial<Record<FindingCode, RepairAction>>> = {
+  'leftover-temporary': 'remove-temporary',
+  'not-a-file': 'move-aside',
+  'segment-not-ours': 'move-aside',
+  'segment-unreadable': 'move-aside',
+  'segment-foreign': 'move-aside',
+  'header-damaged': 'rewrite-header',
+  'segment-overlap': 'cut-overlap',
+  'mark-missing': 'rewrite-mark',
+  'mark-damaged': 'rewrite-mark',
+  'mark-foreign': 'rewrite-mark',
+  'torn-tail': 'settle-tail',
+  'segment-unfinished': 'settle-tail',
+  'index-missing': 'rebuild-index',
+  'index-damaged': 'rebuild-index',
+  'index-stale': 'rebuild-index',
+  'index-differs': 'rebuild-index',
+  'index-orphan': 'move-orphan'
+}
+
+export function planRepair(report: VerifyReport): RepairPlan {
+  const found = report.findings.flatMap(stepsFor)
+  if (found.length === 0) return { steps: [], refusal: undefined }
+  const refusal = refusalOf(report)
+  if (refusal !== undefined) return { steps: [], refusal }
+  const steps: RepairStep[] = []
+  for (const action of actions) {
+    for (const step of found) {
+      const known = steps.some((other) => other.action === action && other.path === step.path)
+      if (step.action === action && !known) steps.push(step)
+    }
+  }
+  return { steps, refusal: undefined }
+}
+
+function stepsFor(finding: Finding): readonly RepairStep[] {
+  const { code, path, message, offset } = finding
+  const action = actionOf[code]
+  if (action === undefined) return []
+  const step: RepairStep = { action, path, reason: message }
+  switch (action) {
+    case 'cut-overlap':
+      return [offset === undefined ? step : { ...step, offset }]
+    case 'move-aside':
+      return [step, ...replacementsFor(finding)]
+    case 'move-orphan':
+      // What the index vouches for would be forgotten with it.
+      return [step, { action: 'rewrite-mark', path: markName, reason: `${path} says how far the log was on disk` }]
+    default:
+      return [step]
+  }
+}
+
+/** What the log keeps where something else stood. */
+function replacementsFor({ code, path, message }: Finding): readonly RepairStep[] {
+  if (code !== 'not-a-file') return []
+  if (path === markName) return [{ action: 'rewrite-mark', path, reason: message }]
+  return path.endsWith('.idx') ? [{ action: 'rebuild-index', path, reason: message }] : []
+}
+
+/** Why the log would not open afterwards, or is not this release's to change. */
+function refusalOf({ findings, counts }: VerifyReport): string | undefined {
+  for (const { code, path, message } of findings) {
+    const stands = code === 'segment-newer' || code === 'segment-misnamed'
+    if (stands || (code === 'not-a-file' && path.startsWith('LOCK'))) return `${path}: ${message}`
+  }
+  return counts.segments === 0 ? 'no file in the folder can be read as a segment; restore them from a copy' : undefined
+}
