@@ -290,6 +290,23 @@ describe('sync', () => {
     await orThrow(log.close())
   })
 
+  it('does not count what was written while an earlier one was under way', async () => {
+    const { disk, log } = await lab()
+    const syncs = gate(disk)
+    await orThrow(log.append(deposit('a')))
+    const first = orThrow(log.sync())
+    await turn()
+    await orThrow(log.append(deposit('b')))
+    syncs.one()
+    await first
+    const second = orThrow(log.sync())
+    await turn()
+    expect(syncs.held()).toBe(1)
+    syncs.open()
+    await second
+    await orThrow(log.close())
+  })
+
   it('comes by itself at every interval in which something was appended, until the log is closed', async () => {
     const clock = new LabClock()
     const { disk, log } = await lab({ clock, sync: { everyMs: 100 } })

@@ -211,7 +211,9 @@ export class Writer {
       const before = this.buffer.length
       const plan = planBatch(pending.request, tail, context)
       const full = plan._tag === 'Right' && plan.right.tail.end - base > segmentBytes && tail.end > base
-      if (stale !== undefined || full) {
+      // A refusal may rest on batches that are planned and not written: it is final only behind what is written.
+      const premature = plan._tag === 'Left' && group.length > 0
+      if (stale !== undefined || full || premature) {
         this.buffer.length = before
         // What is planned is written first; the next round finds this batch at the head.
         if (group.length === 0) this.hold(stale === undefined ? this.roll() : this.rebuild(stale))
