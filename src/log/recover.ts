@@ -16,6 +16,7 @@ import type { Recovery } from '../port/store.ts'
 import { Catalog, type CatalogOptions } from './catalog.ts'
 import { extendIndex, lastFrameStands } from './index-scan.ts'
 import { readMark } from './marker.ts'
+import { renewTail } from './renew.ts'
 import {
   checkNeighbours,
   commonLogId,
@@ -240,8 +241,8 @@ async function openActive(
   const range = { file, logId, base }
   const verdict = await scanTail(index, { ...range, end: fileEnd }, Math.max(mark.durable, vouched))
   if (verdict._tag === 'Left') return verdict
-  const { end } = verdict.right
-  const torn = readOnly ? right(undefined) : await settleTail(context, active, { end, fileEnd })
+  const { end, evidence } = verdict.right
+  const torn = readOnly ? right(undefined) : await settleTail(context, active, { end, fileEnd, evidence })
   if (torn._tag === 'Left') return torn
   // Only now, since damage at the end shows in the file as it is left.
   const extended = await extendIndex(index, { ...range, from: index.end, end })
@@ -297,11 +298,11 @@ function loadCheckpoint(catalog: Catalog, file: DiskFile, base: number): Either<
 async function settleTail(
   context: MarkedContext,
   active: ActiveSegment,
-  tail: { readonly end: number; readonly fileEnd: number }
+  tail: { readonly end: number; readonly fileEnd: number; readonly evidence: number }
 ): Promise<Either<DiskError, Recovery['torn']>> {
   const { disk, slot, folder, mark } = context
   const { file, last } = active
-  const { end, fileEnd } = tail
+  const { end, fileEnd, evidence } = tail
   let torn: Recovery['torn']
   if (end < fileEnd) {
     const kept = await keepTorn(disk, slot, { folder, file, base: last.base, from: end, fileEnd })
@@ -312,6 +313,8 @@ async function settleTail(
     const cut = file.truncate(end - last.base + headerBytes)
     if (cut._tag === 'Left') return cut
   } else if (mark.clean && mark.durable === end) return right(torn)
+  const renewed = renewTail({ disk, file, base: last.base, evidence, end })
+  if (renewed._tag === 'Left') return renewed
   const synced = await file.sync()
   if (synced._tag === 'Left') return synced
   const named = await disk.syncFolder(folder)

@@ -149,25 +149,30 @@ export function checkNeighbours(file: SegmentFile, next: SegmentFile): Either<Ba
   return right([{ offset: fileEnd as Offset, nextOffset: next.base as Offset, reason: 'missing' }])
 }
 
-/** Creates a segment file with its header; both are durable when this resolves. `failedSync` tells the fault that poisons. */
+/**
+ * Creates a segment file with its header; both are durable when this resolves. On Left no such file is there, unless
+ * `poisons` says that nobody knows.
+ */
 export async function createSegment(
   disk: Disk,
   folder: string,
   header: SegmentHeader
-): Promise<Either<{ readonly error: DiskError; readonly failedSync: boolean }, DiskFile>> {
+): Promise<Either<{ readonly error: DiskError; readonly poisons: boolean }, DiskFile>> {
   const path = `${folder}/${segmentName(header.baseOffset)}`
   const opened = disk.open(path, 'create')
-  if (opened._tag === 'Left') return left({ error: opened.left, failedSync: false })
+  if (opened._tag === 'Left') return left({ error: opened.left, poisons: false })
   const file = opened.right
   const written = file.writeSync(encodeHeader(header), 0)
   if (written._tag === 'Left') {
     file.close()
-    disk.remove(path)
-    return left({ error: written.left, failedSync: false })
+    // The name must be gone for good before frames may stand at its offset in the segment before.
+    const removed = disk.remove(path)
+    const unnamed = removed._tag === 'Left' ? removed : await disk.syncFolder(folder)
+    return left({ error: written.left, poisons: unnamed._tag === 'Left' })
   }
   const synced = await file.sync()
   const named = synced._tag === 'Left' ? synced : await disk.syncFolder(folder)
   if (named._tag === 'Right') return right(file)
   file.close()
-  return left({ error: named.left, failedSync: true })
+  return left({ error: named.left, poisons: true })
 }

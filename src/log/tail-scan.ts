@@ -8,7 +8,7 @@ import { frameBytes, frameContinues } from '../core/frame.ts'
 import type { IndexedFrame, MemoryIndex } from '../indexing/memory-index.ts'
 import { keysOf } from './index-scan.ts'
 import { SegmentScan, type FrameVisitor, type ScanRange } from './scan.ts'
-import { judgeTail, type SeenDamage, type TailVerdict } from './tail.ts'
+import { judgeTail, type SeenDamage, type TailFindings, type TailVerdict } from './tail.ts'
 
 /**
  * Scans from the index's end to the end of the file. What is intact up to the first bad byte is indexed; the rest of
@@ -18,12 +18,13 @@ export async function scanTail(
   index: MemoryIndex,
   range: Omit<ScanRange, 'from'>,
   evidence: number
-): Promise<Either<DiskError, TailVerdict>> {
+): Promise<Either<DiskError, TailVerdict & Pick<TailFindings, 'evidence'>>> {
   const from = index.end
   const visitor = new TailVisitor(index, evidence)
   const scanned = await new SegmentScan({ ...range, from }).drain(visitor)
   if (scanned._tag === 'Left') return scanned
-  return right(judgeTail({ fileEnd: range.end, ...visitor.findings() }))
+  const findings = visitor.findings()
+  return right({ ...judgeTail({ fileEnd: range.end, ...findings }), evidence: findings.evidence })
 }
 
 class TailVisitor implements FrameVisitor {

@@ -258,8 +258,8 @@ export class Writer {
   }
 
   /**
-   * A write failed and may have left any part of itself: the file is cut back to the log's end. One batch gets the
-   * error; of several none is to blame yet, so each is tried again alone.
+   * A write failed and may have left any part of itself: the file is cut back to the log's end, for good. One batch
+   * gets the error; of several none is to blame yet, so each is tried again alone.
    */
   private undoWrite(group: readonly PlannedBatch[], position: number, error: DiskError): void {
     const cut = this.file.truncate(position)
@@ -268,12 +268,21 @@ export class Writer {
       for (const { pending } of group) this.settle(pending, left(this.poison as Poisoned))
     } else if (group.length === 1) {
       this.alone = Math.max(0, this.alone - 1)
-      this.settle((group[0] as PlannedBatch).pending, left(error))
+      const { pending } = group[0] as PlannedBatch
+      this.hold(this.syncCut().then(() => this.settle(pending, left(this.poison ?? error))))
     } else {
       this.alone = Math.max(this.alone, group.length)
       this.queue.unshift(...group.map(({ pending }) => pending))
       for (const { pending } of group) this.queuedBytes += pending.bytes
+      this.hold(this.syncCut())
     }
+  }
+
+  /** What was cut off comes back with a power cut, and may even verify, until a sync that began behind the cut. */
+  private async syncCut(): Promise<void> {
+    await this.syncing
+    this.startSync()
+    await this.syncing
   }
 
   private settle(pending: Pending, result: Either<AppendError, Receipt>): void {
@@ -321,8 +330,8 @@ export class Writer {
     const baseOffset = this.tail.end
     const created = await createSegment(disk, folder, { createdAt: clock.nowMs(), baseOffset, logId })
     if (created._tag === 'Left') {
-      const { error, failedSync } = created.left
-      if (failedSync) this.poisonBy(error)
+      const { error, poisons } = created.left
+      if (poisons) this.poisonBy(error)
       else this.refuseHead(error)
       return
     }

@@ -1,0 +1,50 @@
+// Writes again what nobody vouches for. After a failed sync the system may hold pages that it will never write, and
+// names likewise; it shows them to whoever opens the log next, and reports success to the next sync all the same. What
+// was written again is new to it, so the sync that follows vouches for it.
+
+import { right, type Either } from 'fp-ts/lib/Either.js'
+import type { DiskError } from '../core/error.ts'
+import { headerBytes } from '../core/header.ts'
+import { chunkBytes } from '../core/limit.ts'
+import type { Disk, DiskFile } from '../port/disk.ts'
+
+export interface DoubtfulSegment {
+  readonly disk: Disk
+  /** The segment's file, open for writing. */
+  readonly file: DiskFile
+  readonly base: number
+  /** Everything before this offset is known to be on disk. */
+  readonly evidence: number
+  /** Where the log ends, and the file with it. */
+  readonly end: number
+}
+
+/** Makes the next sync of the file and of its folder mean what it says. Nothing that can be read changes. */
+export function renewTail(segment: DoubtfulSegment): Either<DiskError, void> {
+  const { disk, file, base, evidence, end } = segment
+  // Whoever vouches for a frame vouches for the header before it.
+  const from = evidence > base ? evidence - base + headerBytes : 0
+  const rewritten = rewrite(file, from, end - base + headerBytes)
+  // Frames are written only once the segment's name is durable.
+  return rewritten._tag === 'Left' || end > base ? rewritten : renewName(disk, file.path)
+}
+
+function rewrite(file: DiskFile, from: number, end: number): Either<DiskError, void> {
+  const chunk = Buffer.allocUnsafe(Math.max(0, Math.min(chunkBytes, end - from)))
+  for (let position = from; position < end;) {
+    const bytes = chunk.subarray(0, Math.min(chunk.length, end - position))
+    const got = file.readSync(bytes, position)
+    if (got._tag === 'Left') return got
+    if (got.right === 0) break
+    const written = file.writeSync(bytes.subarray(0, got.right), position)
+    if (written._tag === 'Left') return written
+    position += got.right
+  }
+  return right(undefined)
+}
+
+/** There and back, and not made anew: who has the file open keeps the right one. A crash in between loses no frame. */
+function renewName(disk: Disk, path: string): Either<DiskError, void> {
+  const away = disk.rename(path, `${path}.tmp`)
+  return away._tag === 'Left' ? away : disk.rename(`${path}.tmp`, path)
+}

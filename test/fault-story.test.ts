@@ -1,0 +1,113 @@
+// Stories of faults, each of which once ended in a log that was lost or did not open.
+
+import { describe, expect, it } from 'vitest'
+import { orThrow } from '../src/index.ts'
+import type { Event, StoredEvent } from '../src/index.ts'
+import type { MemoryCall, MemoryFault, MemoryOperation } from '../src/disk/memory-calls.ts'
+import type { MemoryDisk } from '../src/disk/memory.ts'
+import { Chance } from '../src/testing/crash-chance.ts'
+import { deposit, lab, openOn } from './log-lab.ts'
+
+/** Lets the next call of this kind fail, and no other. */
+function failNext(disk: MemoryDisk, operation: MemoryOperation, fault: MemoryFault = 'EIO', path = '.log'): void {
+  let armed = true
+  disk.arm({
+    fault: (call: MemoryCall) => {
+      if (!armed || call.operation !== operation || !call.path.endsWith(path)) return undefined
+      armed = false
+      return fault
+    }
+  })
+}
+
+async function aggregatesOn(disk: MemoryDisk): Promise<readonly string[]> {
+  const log = await openOn(disk)
+  expect(log.recovery.damage).toEqual([])
+  const names: string[] = []
+  for await (const { event } of orThrow(log.replay()) as AsyncIterable<StoredEvent<Event>>)
+    names.push(event.aggregateId)
+  return names
+}
+
+const keepsNothing = (): number => 0
+const keepsAll = (count: number): number => count - 1
+
+describe('after a sync has failed', () => {
+  it('what the next opening shows stays, though the disk has forgotten to write it', async () => {
+    const { disk, log } = await lab()
+    failNext(disk, 'sync')
+    const answer = await log.appendSync(deposit('doubtful'))()
+    expect(answer).toMatchObject({ left: { _tag: 'Poisoned' } })
+    expect(await log.close()()).toMatchObject({ left: { _tag: 'Poisoned' } })
+    const again = await openOn(disk)
+    await orThrow(again.appendSync(deposit('later')))
+    expect(await aggregatesOn(disk.crash(keepsNothing))).toEqual(['doubtful', 'later'])
+  })
+
+  it('of a new segment or of its name, the segment is made durable by the next opening', async () => {
+    for (const [operation, path] of [
+      ['sync', '.log'],
+      ['sync folder', '/log']
+    ] as const) {
+      const { disk, log } = await lab({ segmentBytes: 256 })
+      await orThrow(log.appendSync(deposit('a')))
+      failNext(disk, operation, 'EIO', path)
+      expect(await log.appendSync(deposit('b'))()).toMatchObject({ left: { _tag: 'Poisoned' } })
+      await log.close()()
+      const again = await openOn(disk, { segmentBytes: 256 })
+      await orThrow(again.appendSync(deposit('c')))
+      expect(await aggregatesOn(disk.crash(keepsNothing))).toEqual(['a', 'c'])
+    }
+  })
+})
+
+describe('after a write has failed half-way', () => {
+  it('a power cut does not bring back what was cut off', async () => {
+    const { disk, log } = await lab()
+    await orThrow(log.appendSync(deposit('a')))
+    failNext(disk, 'write', { errno: 'ENOSPC', writtenBytes: 1_000 })
+    expect(await log.append(deposit('refused'))()).toMatchObject({ left: { _tag: 'DiskFull' } })
+    for (const choose of [keepsNothing, keepsAll, (count: number) => (count === 2 ? 0 : count - 1)]) {
+      expect(await aggregatesOn(disk.crash(choose))).toEqual(['a'])
+    }
+  })
+
+  it('a segment that is sealed next ends where the next one begins', async () => {
+    const { disk, log } = await lab({ segmentBytes: 400 })
+    await orThrow(log.appendSync(deposit('a')))
+    failNext(disk, 'write', { errno: 'ENOSPC', writtenBytes: 100 })
+    expect(await log.append(deposit('refused'))()).toMatchObject({ left: { _tag: 'DiskFull' } })
+    await orThrow(log.appendSync(deposit('large', 'x'.repeat(400))))
+    // The bytes that were cut off are kept by the disk, the cut is not.
+    expect(await aggregatesOn(disk.crash((count) => (count === 2 ? 0 : count - 1)))).toEqual(['a', 'large'])
+  })
+
+  it('a segment that could not be made is gone for good before others stand at its offset', async () => {
+    const { disk, log } = await lab({ segmentBytes: 400 })
+    await orThrow(log.appendSync(deposit('a')))
+    failNext(disk, 'write', 'ENOSPC')
+    expect(await log.append(deposit('large', 'x'.repeat(400)))()).toMatchObject({ left: { _tag: 'DiskFull' } })
+    await orThrow(log.appendSync(deposit('b')))
+    // Among others the disk keeps the new segment's name, and not its removal.
+    for (let seed = 0; seed < 100; seed++) {
+      const chance = new Chance(seed)
+      expect(await aggregatesOn(disk.crash((count) => chance.below(count)))).toEqual(['a', 'b'])
+    }
+  })
+
+  it('and the half-made segment cannot be removed either, nothing is appended behind it', async () => {
+    const { disk, log } = await lab({ segmentBytes: 400 })
+    await orThrow(log.appendSync(deposit('a')))
+    let failures = 2
+    disk.arm({
+      fault: ({ operation }) =>
+        failures > 0 && (operation === 'write' || operation === 'remove') && failures-- > 0 ? 'EIO' : undefined
+    })
+    expect(await log.append(deposit('large', 'x'.repeat(400)))()).toMatchObject({ left: { _tag: 'Poisoned' } })
+    expect(await log.append(deposit('b'))()).toMatchObject({ left: { _tag: 'Poisoned' } })
+    await log.close()()
+    const again = await openOn(disk, { segmentBytes: 400 })
+    await orThrow(again.appendSync(deposit('c', 'x'.repeat(400))))
+    expect(await aggregatesOn(disk.crash(keepsNothing))).toEqual(['a', 'c'])
+  })
+})
