@@ -1,0 +1,297 @@
+// The ready properties of projections: sound ones pass, and each way of going silently wrong that they are made for is
+// found, shrunk to a history of a few events, and told as a story.
+
+import * as fc from 'fast-check'
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { describe, expect, it } from 'vitest'
+import { defineEvents, Offset, orThrow, type EventLog, type NewRecorded, type Recorded } from '../src/index.ts'
+import { projectionResumes, projectionSurvivesCrash, projectionSurvivesDamage, newEvent } from '../src/testing.ts'
+
+const Bank = defineEvents(
+  { namespace: 'bank' },
+  { Deposited: t.type({ cents: t.number }), Withdrawn: t.type({ cents: t.number }) }
+)
+type BankEvent = t.TypeOf<typeof Bank.codec>
+type BankLog = EventLog<BankEvent>
+type Balances = Readonly<Record<string, number>>
+const noBalances: Balances = {}
+
+const change = fc.record({
+  account: fc.constantFrom('ada', 'bob'),
+  cents: fc.integer({ min: 1, max: 9 }),
+  isDeposit: fc.boolean().map((no) => !no)
+})
+const events: fc.Arbitrary<readonly NewRecorded<BankEvent>[]> = fc.array(
+  change.map(({ account, cents, isDeposit }) => Bank.make[isDeposit ? 'Deposited' : 'Withdrawn'](account, { cents })),
+  { maxLength: 12 }
+)
+const bank = { codec: Bank.codec, events }
+
+function book(balances: Balances, { aggregateId, eventType, payload }: Recorded<BankEvent>): Balances {
+  const cents = eventType === 'Deposited' ? payload.cents : -payload.cents
+  return { ...balances, [aggregateId]: (balances[aggregateId] ?? 0) + cents }
+}
+
+async function balancesOf(log: BankLog): Promise<Either<unknown, Balances>> {
+  let balances: Balances = {}
+  for await (const element of log.replay()) {
+    if (element._tag === 'Left') return element
+    balances = book(balances, element.right.event)
+  }
+  return right(balances)
+}
+
+interface Checkpoint {
+  readonly balances: Balances
+  readonly next: number
+}
+
+const nothing: Checkpoint = { balances: {}, next: 0 }
+
+async function catchUp(log: BankLog, from: Checkpoint = nothing): Promise<Either<unknown, Checkpoint>> {
+  let { balances, next } = from
+  for await (const element of log.replay(Offset(next))) {
+    if (element._tag === 'Left') return element
+    balances = book(balances, element.right.event)
+    next = element.right.nextOffset
+  }
+  const synced = await log.sync()()
+  return synced._tag === 'Left' ? synced : right({ balances, next })
+}
+
+/** The counterexample that the property finds, and what it says of it. */
+async function failureOf<T>(
+  property: fc.IAsyncPropertyWithHooks<[T]>,
+  numRuns = 500
+): Promise<{ readonly counterexample: T; readonly story: string }> {
+  const details = await fc.check(property, { numRuns, seed: 1 })
+  expect(details.failed, 'the fault is not found').toBe(true)
+  const { counterexample, errorInstance } = details as fc.RunDetailsFailureProperty<[T]>
+  return { counterexample: counterexample[0], story: (errorInstance as Error).message }
+}
+
+function count(commands: readonly { readonly type: string }[]): number {
+  return commands.filter(({ type }) => type === 'append').length
+}
+
+describe('a projection that answers Left to every Left', () => {
+  it('survives any damage', () => fc.assert(projectionSurvivesDamage({ ...bank, project: balancesOf })))
+  it('survives any crash', () => fc.assert(projectionSurvivesCrash({ ...bank, project: balancesOf })))
+  it('resumes after anything', () => fc.assert(projectionResumes({ ...bank, catchUp })))
+})
+
+describe('a projection by orThrow', () => {
+  it('tells of damage by the throw', () =>
+    fc.assert(
+      projectionSurvivesDamage({
+        events: fc.array(newEvent(), { maxLength: 6 }),
+        project: async (log) => {
+          let bytes = 0
+          for await (const { event } of orThrow(log.replay())) bytes += JSON.stringify(event.payload).length
+          return right(bytes)
+        }
+      })
+    ))
+})
+
+describe('a projection of single aggregates', () => {
+  it('may go on where the damage is not its own', async () => {
+    let answeredUnderDamage = 0
+    const property = projectionSurvivesDamage({
+      ...bank,
+      project: async (log) => {
+        const loaded = await log.load('ada', { initial: noBalances, evolve: book })()
+        const whole = await balancesOf(log)
+        if (whole._tag === 'Left' && loaded._tag === 'Right') answeredUnderDamage++
+        return loaded
+      }
+    })
+    await fc.assert(property)
+    expect(answeredUnderDamage).toBeGreaterThan(0)
+  })
+})
+
+describe('the property of damage', () => {
+  it('finds a projection that skips what it cannot read', async () => {
+    const property = projectionSurvivesDamage({
+      ...bank,
+      project: async (log) => {
+        let balances: Balances = {}
+        for await (const element of log.replay())
+          if (element._tag === 'Right') balances = book(balances, element.right.event)
+        return right(balances)
+      }
+    })
+    const { counterexample, story } = await failureOf(property)
+    expect(count(counterexample.commands)).toBe(1)
+    expect(counterexample.damage).toHaveLength(1)
+    expect(story).toMatch(/the state is not that of the whole log\ndamage: 0{20}\.log: /)
+    expect(story).toMatch(/Left\(Corrupt: \w+\) up to \d+\nexpected: \{"ada":1\}\nanswered: \{\}$/)
+  })
+
+  it('finds a projection that stops at damage as if the log ended there', async () => {
+    const property = projectionSurvivesDamage({
+      ...bank,
+      project: async (log) => {
+        let balances: Balances = {}
+        for await (const element of log.replay()) {
+          if (element._tag === 'Left') break
+          balances = book(balances, element.right.event)
+        }
+        return right(balances)
+      }
+    })
+    expect((await failureOf(property)).story).toContain('the state is not that of the whole log')
+  })
+
+  it('finds a projection that throws an error of its own', async () => {
+    const property = projectionSurvivesDamage({
+      ...bank,
+      project: async (log) => {
+        let version = 0
+        for await (const element of log.replay()) {
+          if (element._tag === 'Left') throw new TypeError('a version is missing')
+          version = element.right.version
+        }
+        return right(version)
+      }
+    })
+    expect((await failureOf(property)).story).toBe(
+      'the projection throws TypeError: a version is missing, which is no error of the log; it should answer Left'
+    )
+  })
+
+  it('takes no Left where nothing is damaged', async () => {
+    const property = projectionSurvivesDamage({ ...bank, project: async () => left('never mind') })
+    expect((await failureOf(property)).story).toBe('the projection answers Left on a log without damage: never mind')
+  })
+
+  it('lets a projection say itself when states are the same', async () => {
+    const tolerant = {
+      ...bank,
+      project: async (log: BankLog) => {
+        let read = 0
+        let lost = 0
+        for await (const element of log.replay()) {
+          if (element._tag === 'Left') lost++
+          else read++
+        }
+        return right({ read, lost })
+      }
+    }
+    await fc.assert(projectionSurvivesDamage({ ...tolerant, equals: (a, b) => a.lost > 0 || a.read === b.read }))
+    await failureOf(projectionSurvivesDamage(tolerant))
+  })
+
+  it('says when the events that it draws are refused', async () => {
+    const refused = fc.constant([{ aggregateId: 'ada', eventType: 'Deposited', payload: { cents: 'one' } }])
+    const property = projectionSurvivesDamage({ ...bank, events: refused as never, project: balancesOf })
+    expect((await failureOf(property)).story).toMatch(/^the log refuses command 0, append, of the events.*cents/)
+  })
+})
+
+describe('the property of crashes', () => {
+  it('finds a projection that cannot stand a history cut short', async () => {
+    const deposit = Bank.make.Deposited('ada', { cents: 1 })
+    const property = projectionSurvivesCrash({
+      codec: Bank.codec,
+      events: fc.nat({ max: 4 }).map((pairs) => Array.from({ length: 2 * pairs }, () => deposit)),
+      project: async (log) => {
+        const { version } = await orThrow(log.load('ada', { initial: {}, evolve: book }))
+        return version % 2 === 0 ? right(version) : left('half a pair')
+      }
+    })
+    expect((await failureOf(property)).story).toBe(
+      'the projection answers Left on a log that has never seen a crash: half a pair'
+    )
+  })
+
+  it('finds state that leaks from one projection into the next', async () => {
+    let total = 0
+    const property = projectionSurvivesCrash({
+      ...bank,
+      project: async (log) => {
+        for await (const { event } of orThrow(log.replay())) total += event.payload.cents
+        return right(total)
+      }
+    })
+    const { story } = await failureOf(property)
+    expect(story).toMatch(
+      /^the projection of a log after a crash is not that of the same events without one\ncrash: a /
+    )
+  })
+
+  it('takes no Left: a crash damages nothing', async () => {
+    const property = projectionSurvivesCrash({
+      ...bank,
+      project: async (log) => (log.recovery.torn === undefined ? right(1) : left('torn'))
+    })
+    expect((await failureOf(property)).story).toMatch(/answers Left on a log that was recovered after a .*: torn$/)
+  })
+})
+
+describe('the property of resuming', () => {
+  it('finds a projection that resumes with offset instead of nextOffset', async () => {
+    const property = projectionResumes({
+      ...bank,
+      catchUp: async (log, from: Checkpoint = nothing) => {
+        let { balances, next } = from
+        for await (const { offset, event } of orThrow(log.replay(Offset(next)))) {
+          balances = book(balances, event)
+          next = offset
+        }
+        await orThrow(log.sync())
+        return right({ balances, next })
+      }
+    })
+    const { counterexample, story } = await failureOf(property)
+    expect(count(counterexample.steps)).toBe(1)
+    expect(story).toMatch(/^the projection that goes on from its checkpoint differs/)
+    expect(story).toMatch(/"ada":1\}.*\nanswered: .*"ada":2\}/)
+  })
+
+  it('finds a checkpoint that counts events which a power cut may take', async () => {
+    const property = projectionResumes({
+      ...bank,
+      catchUp: async (log, from: Checkpoint = nothing) => {
+        let { balances, next } = from
+        for await (const { nextOffset, event } of orThrow(log.replay(Offset(next)))) {
+          balances = book(balances, event)
+          next = nextOffset
+        }
+        return right({ balances, next })
+      }
+    })
+    const { counterexample } = await failureOf(property, 3_000)
+    const types = counterexample.steps.map(({ type }) => type).join(' ')
+    expect(types).toMatch(/^(?:append )+catchUp crash(?: append)+$/)
+    expect(counterexample.steps.length).toBeLessThan(8)
+  })
+
+  it('finds a projection that goes on behind damage', async () => {
+    const property = projectionResumes({
+      ...bank,
+      catchUp: async (log, from: Checkpoint = nothing) => {
+        let { balances, next } = from
+        for await (const element of log.replay(Offset(next))) {
+          if (element._tag === 'Left') continue
+          balances = book(balances, element.right.event)
+          next = element.right.nextOffset
+        }
+        await orThrow(log.sync())
+        return right({ balances, next })
+      }
+    })
+    expect((await failureOf(property)).story).toMatch(/- damage: 0{20}\.log/)
+  })
+
+  it('finds a projection that refuses a log which has lost nothing', async () => {
+    const property = projectionResumes({
+      ...bank,
+      catchUp: async (log, from: Checkpoint | undefined) =>
+        from === undefined ? catchUp(log) : left('a checkpoint is of no use to me')
+    })
+    expect((await failureOf(property)).story).toMatch(/answers Left on a log without damage: a checkpoint/)
+  })
+})
