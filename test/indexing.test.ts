@@ -148,7 +148,7 @@ describe('what a valid checksum proves must still make sense', () => {
   /** A file of these aggregates and types, whatever they say, all checksums valid. */
   function written(aggregates: readonly Key[], types: readonly Key[], events: number): IndexFile {
     const table = (keys: readonly Key[]): FrozenKeys => ({
-      keys: keys.map(({ key }) => key),
+      keys: () => keys.map(({ key }) => key),
       id: (key) => keys.findIndex((known) => known.key === key),
       count: (id) => keys[id]?.offsets.length ?? 0,
       version: () => 1,

@@ -33,7 +33,7 @@ export function* indexParts(content: IndexContent): Generator<Uint8Array, void, 
   const seed = fileSeed(content)
   const groups = new GroupWriter(seed)
   for (const { kind, frozen } of content.tables) {
-    for (const key of frozen.keys) {
+    for (const key of frozen.keys('')) {
       groups.add(kind, key, frozen)
       if (groups.full) yield groups.close()
     }

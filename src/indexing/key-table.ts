@@ -4,16 +4,22 @@
 // eight bytes a key, and nothing is allocated per event. One array per key was the alternative: 190 bytes for a key
 // with one event (measured), which is what most aggregates of a segment have.
 // Entries of a chain never change once written, so a frozen view stays true while the table grows.
+//
+// Keys are sorted in runs as they become known, and the runs merged while a view is read: no call sorts them all.
 
 import { assert } from '../core/assert.ts'
+import { mergeRuns } from './key-runs.ts'
 
 /** The end of a chain. */
 const none = 0xffff_ffff
 
+/** How many keys make a run: sorting that many takes about a millisecond. */
+const runKeys = 2_048
+
 /** A table as it was when it was frozen. */
 export interface FrozenKeys {
-  /** In ascending order of UTF-16 code units. */
-  readonly keys: readonly string[]
+  /** The keys from `from` on, in ascending order of UTF-16 code units. */
+  readonly keys: (from: string) => Iterable<string>
   /** The number under which the others answer for a key. */
   readonly id: (key: string) => number
   /** How many events the key has. */
@@ -35,8 +41,8 @@ export class KeyTable {
   #offsets = new Uint32Array(64)
   #previous = new Uint32Array(64)
   #postings = 0
-  // The first keys (by id) in ascending order; freezing sorts the newer ones and merges them in.
-  #sorted: readonly string[] = []
+  // The first keys (by id), so many at a time and each run in ascending order. A run never changes.
+  readonly #runs: (readonly string[])[] = []
 
   /** Notes that the event at `offset`, relative to the base, has `key`. Offsets never fall; an equal one says nothing. */
   add(key: string, offset: number): number {
@@ -57,6 +63,16 @@ export class KeyTable {
     this.setVersion(id, source.version)
   }
 
+  /** Takes over what another table has from `since` on, relative to the base. This one is empty. Returns the postings. */
+  loadSince(source: KeyTable, since: number): number {
+    for (let id = 0; id < source.#keys.length; id++) {
+      if ((source.#offsets[source.#lasts[id] as number] as number) < since) continue
+      const key = source.#keys[id] as string
+      this.load({ key, version: source.version(id), offsets: source.offsets(id, 0, since) })
+    }
+    return this.#postings
+  }
+
   id(key: string): number | undefined {
     return this.#ids.get(key)
   }
@@ -69,6 +85,16 @@ export class KeyTable {
     return this.#versions[id] as number
   }
 
+  /** Looks up versions without holding on to the postings. */
+  versions(): (key: string) => number | undefined {
+    const ids = this.#ids
+    const versions = this.#versions
+    return (key) => {
+      const id = ids.get(key)
+      return id === undefined ? undefined : versions[id]
+    }
+  }
+
   /** The key's offsets from `since` on, plus `base`, ascending. */
   offsets(id: number, base: number, since = 0): number[] {
     return this.#chain(this.#lasts[id] as number, base, since)
@@ -76,12 +102,12 @@ export class KeyTable {
 
   /** A view of what the table holds now; what is added later does not show in it. */
   freeze(): FrozenKeys {
-    const keys = this.#sort()
+    const runs = [...this.#runs, this.#keys.slice(this.#runs.length * runKeys).sort()]
     const counts = this.#counts.slice()
     const versions = this.#versions.slice()
     const lasts = this.#lasts.slice()
     return {
-      keys,
+      keys: (from) => mergeRuns(runs, from),
       id: (key) => this.#ids.get(key) as number,
       count: (id) => counts[id] as number,
       version: (id) => versions[id] as number,
@@ -96,6 +122,7 @@ export class KeyTable {
     this.#counts.push(0)
     this.#versions.push(0)
     this.#lasts.push(none)
+    if ((id + 1) % runKeys === 0) this.#runs.push(this.#keys.slice(id + 1 - runKeys).sort())
     return id
   }
 
@@ -130,23 +157,4 @@ export class KeyTable {
     }
     return offsets.reverse()
   }
-
-  #sort(): readonly string[] {
-    if (this.#sorted.length < this.#keys.length) {
-      this.#sorted = mergeSorted(this.#sorted, this.#keys.slice(this.#sorted.length).sort())
-    }
-    return this.#sorted
-  }
-}
-
-function mergeSorted(older: readonly string[], newer: readonly string[]): readonly string[] {
-  if (older.length === 0) return newer
-  const merged: string[] = []
-  let place = 0
-  for (const key of newer) {
-    while (place < older.length && (older[place] as string) < key) merged.push(older[place++] as string)
-    merged.push(key)
-  }
-  while (place < older.length) merged.push(older[place++] as string)
-  return merged
 }

@@ -1,5 +1,6 @@
-// The index of the active segment, in memory. Frames and damaged regions come in the order of the log, after they
-// are written, so the index never has to forget.
+// The index of the active segment, in memory: all of it, or what was added since a checkpoint (LayeredIndex puts the
+// two together). Frames and damaged regions come in the order of the log, after they are written, so the index never
+// has to forget.
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
@@ -10,11 +11,11 @@ import type { QueryItem } from '../core/query.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { keyKind, type KeyKind } from './format.ts'
 import type { IndexFile } from './index-file.ts'
-import { indexParts } from './index-writer.ts'
+import { indexParts, type IndexContent } from './index-writer.ts'
 import { KeyTable } from './key-table.ts'
 import type { IndexError, SegmentIndex } from './segment-index.ts'
-import { selectOffsets, type FindKey } from './select.ts'
-import { countBelow, Timeline } from './timeline.ts'
+import { selectOffsets, type Postings } from './select.ts'
+import { Timeline } from './timeline.ts'
 
 /** What the index needs to know of a frame besides its event's keys. */
 export interface IndexedFrame {
@@ -26,9 +27,31 @@ export interface IndexedFrame {
   readonly writeTimestampMs: number
 }
 
+/** The index of a segment that grows: in memory, or a checkpoint's file with what was added since. */
+export interface ActiveIndex extends SegmentIndex {
+  /** Indexes the next frame of the segment; it stands at `end` or behind it. */
+  add(frame: IndexedFrame, keys: EventKeys): void
+
+  /** Records a region that cannot be read; it begins at `end` or behind it. */
+  addDamage(region: DamagedRegion): void
+
+  /**
+   * The bytes of the index file of what is indexed at this call, in pieces of a few KiB. What is added while they are
+   * taken does not show in them, so the caller may let other work run between two pieces. A Left is the last thing
+   * that comes, and what came before it is no file.
+   */
+  checkpoint(): Iterable<Either<IndexError, Uint8Array>>
+
+  /** What was indexed since `file`, a checkpoint of this index, was asked for. */
+  beyond(file: IndexFile): MemoryIndex
+
+  /** Answers with the version of an aggregate whose last event is in memory. It does not hold on to the index. */
+  versionsInMemory(): (aggregateId: string) => number | undefined
+}
+
 const kindsInOrder: readonly KeyKind[] = [keyKind.aggregate, keyKind.type, keyKind.namespace, keyKind.tag]
 
-export class MemoryIndex implements SegmentIndex {
+export class MemoryIndex implements ActiveIndex {
   readonly base: number
   readonly #logId: number
   // What has been indexed so far; only `add` and `addDamage` move it on.
@@ -70,7 +93,6 @@ export class MemoryIndex implements SegmentIndex {
     return this.#lastTimestampMs
   }
 
-  /** Indexes the next frame of the segment; it stands at `end` or behind it. */
   add(frame: IndexedFrame, keys: EventKeys): void {
     assert(frame.offset >= this.#end && frame.nextOffset > frame.offset, 'frames are indexed in the order of the log')
     const offset = frame.offset - this.base
@@ -89,19 +111,24 @@ export class MemoryIndex implements SegmentIndex {
     this.#end = frame.nextOffset
   }
 
-  /** Records a region that cannot be read; it begins at `end` or behind it. */
   addDamage(region: DamagedRegion): void {
     assert(region.offset >= this.#end && region.nextOffset >= region.offset, 'damage is noted in the order of the log')
     this.#damage.push(region)
     this.#end = region.nextOffset
   }
 
-  /**
-   * The bytes of the index file of what is indexed now. What is added while the parts are taken does not show in
-   * them, so the caller may let other work run in between.
-   */
+  /** As `checkpoint`; in memory nothing can fail. It holds everything from the base on. */
   parts(): Iterable<Uint8Array> {
-    return indexParts({
+    return indexParts(this.freeze())
+  }
+
+  checkpoint(): Iterable<Either<IndexError, Uint8Array>> {
+    return succeeding(this.parts())
+  }
+
+  /** What is indexed now; what is added later does not show in it. */
+  freeze(): IndexContent {
+    return {
       logId: this.#logId,
       lastFrameCrc: this.#lastFrameCrc,
       base: this.base,
@@ -112,7 +139,38 @@ export class MemoryIndex implements SegmentIndex {
       tables: kindsInOrder.map((kind) => ({ kind, frozen: this.#table(kind).freeze() })),
       timeline: this.#timeline.copy(),
       damage: this.#damage.slice()
-    })
+    }
+  }
+
+  /** An empty one for what comes behind a file. Its first stride may be one that the file has an entry for. */
+  static above(file: IndexFile): MemoryIndex {
+    const index = new MemoryIndex({ logId: file.logId, base: file.base })
+    index.#end = file.end
+    index.#lastFrameCrc = file.lastFrameCrc
+    index.#lastTimestampMs = file.lastTimestampMs
+    return index
+  }
+
+  beyond(file: IndexFile): MemoryIndex {
+    assert(file.base === this.base && file.end <= this.#end, 'a checkpoint is of the index that it is put under')
+    const index = MemoryIndex.above(file)
+    const since = file.end - this.base
+    index.#events = index.#aggregates.loadSince(this.#aggregates, since)
+    index.#types.loadSince(this.#types, since)
+    index.#namespaces.loadSince(this.#namespaces, since)
+    index.#tags.loadSince(this.#tags, since)
+    index.#timeline = this.#timeline.copy(since)
+    index.#damage = this.#damage.filter((region) => region.offset >= file.end)
+    index.#end = this.#end
+    index.#lastFrameCrc = this.#lastFrameCrc
+    index.#lastTimestampMs = this.#lastTimestampMs
+    // Of use only where the file has no event, and then it is the first of them all.
+    if (file.events === 0) index.#firstTimestampMs = this.#firstTimestampMs
+    return index
+  }
+
+  versionsInMemory(): (aggregateId: string) => number | undefined {
+    return this.#aggregates.versions()
   }
 
   /** The index that a file was written from: what is added to it goes on from the file's end. */
@@ -151,7 +209,7 @@ export class MemoryIndex implements SegmentIndex {
   }
 
   select(items: readonly QueryItem[], since = 0): Either<IndexError, readonly number[]> {
-    return selectOffsets(items, (kind, key) => this.#find(kind, key, since))
+    return selectOffsets(items, (kind, key) => right(this.find(kind, key, since)))
   }
 
   aggregates(prefix: string): Iterable<Either<IndexError, AggregateSummary>> {
@@ -166,11 +224,17 @@ export class MemoryIndex implements SegmentIndex {
     return right(this.base + this.#timeline.frameBeforeTime(timestampMs))
   }
 
-  #find(kind: KeyKind, key: string, since: number): ReturnType<FindKey> {
+  /** The sparse time index, offsets relative to the base. It grows with the index. */
+  timeline(): Timeline {
+    return this.#timeline
+  }
+
+  /** A key's events from `since` on, or undefined when no event has it. */
+  find(kind: KeyKind, key: string, since = 0): Postings | undefined {
     const table = this.#table(kind)
     const id = table.id(key)
-    if (id === undefined) return right(undefined)
-    return right({ count: table.count(id), offsets: () => right(table.offsets(id, this.base, since - this.base)) })
+    if (id === undefined) return undefined
+    return { count: table.count(id), offsets: () => right(table.offsets(id, this.base, since - this.base)) }
   }
 
   #table(kind: KeyKind): KeyTable {
@@ -189,9 +253,12 @@ export class MemoryIndex implements SegmentIndex {
 
 function* summaries(table: KeyTable, prefix: string): Generator<Either<IndexError, AggregateSummary>> {
   const frozen = table.freeze()
-  for (let place = countBelow(frozen.keys, prefix); place < frozen.keys.length; place++) {
-    const aggregateId = frozen.keys[place] as string
+  for (const aggregateId of frozen.keys(prefix)) {
     if (!aggregateId.startsWith(prefix)) return
     yield right({ aggregateId, version: Version(frozen.version(frozen.id(aggregateId))) })
   }
+}
+
+function* succeeding(parts: Iterable<Uint8Array>): Generator<Either<IndexError, Uint8Array>, void, undefined> {
+  for (const part of parts) yield right(part)
 }

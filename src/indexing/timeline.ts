@@ -20,11 +20,21 @@ export class Timeline {
     this.#strideEnd = (Math.floor(offset / strideBytes) + 1) * strideBytes
   }
 
-  /** One that goes on from here, apart from this one. */
-  copy(): Timeline {
+  /** One that goes on from here, apart from this one, with the entries from `since` on. */
+  copy(since = 0): Timeline {
     const copy = new Timeline()
-    this.offsets.forEach((offset, place) => copy.add(offset, this.times[place] as number))
+    const first = countBelow(this.offsets, since)
+    for (let place = first; place < this.offsets.length; place++) {
+      copy.offsets.push(this.offsets[place] as number)
+      copy.times.push(this.times[place] as number)
+    }
+    copy.#strideEnd = this.#strideEnd
     return copy
+  }
+
+  /** Notes what another one has that goes on behind this one, less a first entry in the stride of this one's last. */
+  append(later: Timeline): void {
+    later.offsets.forEach((offset, place) => this.add(offset, later.times[place] as number))
   }
 
   /** The greatest entry ≤ `offset`, or 0. */
