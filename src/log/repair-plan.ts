@@ -54,10 +54,10 @@ const actionOf: Readonly<Partial<Record<FindingCode, RepairAction>>> = {
 }
 
 export function planRepair(report: VerifyReport): RepairPlan {
-  const found = report.findings.flatMap(stepsFor)
-  if (found.length === 0) return { steps: [], refusal: undefined }
   const refusal = refusalOf(report)
   if (refusal !== undefined) return { steps: [], refusal }
+  // Without a segment, all that is left is a creation that was cut off: opening makes the log anew.
+  const found = report.counts.segments === 0 ? [] : report.findings.flatMap(stepsFor)
   const steps: RepairStep[] = []
   for (const action of actions) {
     for (const step of found) {
@@ -94,10 +94,11 @@ function replacementsFor({ code, path, message }: Finding): readonly RepairStep[
 }
 
 /** Why the log would not open afterwards, or is not this release's to change. */
-function refusalOf({ findings, counts }: VerifyReport): string | undefined {
+function refusalOf({ findings, counts, totals }: VerifyReport): string | undefined {
   for (const { code, path, message } of findings) {
     const stands = code === 'segment-newer' || code === 'segment-misnamed'
     if (stands || (code === 'not-a-file' && path.startsWith('LOCK'))) return `${path}: ${message}`
   }
-  return counts.segments === 0 ? 'no file in the folder can be read as a segment; restore them from a copy' : undefined
+  const lost = counts.segments === 0 && totals.error > 0
+  return lost ? 'no file in the folder can be read as a segment; restore them from a copy' : undefined
 }

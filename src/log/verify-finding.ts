@@ -30,6 +30,7 @@ export const severities = {
   'durability-claim': 'warning',
   'not-canonical': 'warning',
   // The end of the log
+  'end-missing': 'error',
   'torn-tail': 'warning',
   'tail-unwritten': 'note',
   'tail-growing': 'note',
@@ -43,8 +44,7 @@ export const severities = {
   // The mark
   'mark-missing': 'warning',
   'mark-damaged': 'warning',
-  'mark-foreign': 'warning',
-  'mark-ahead': 'error'
+  'mark-foreign': 'warning'
 } as const
 
 export type FindingCode = keyof typeof severities

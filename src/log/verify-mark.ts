@@ -1,4 +1,4 @@
-// The mark, held to what it is: two records, each intact or never written, of this log, and never ahead of it.
+// The mark, held to what it is: two records, each intact or never written, of this log.
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
@@ -9,17 +9,13 @@ import { markRecords } from './verify-evidence.ts'
 import type { Findings } from './verify-finding.ts'
 import { reportNotAFile, type Survey } from './verify-survey.ts'
 
-export interface MarkedLog {
-  readonly survey: Survey
-  readonly findings: Findings
-  /** The offset behind the last byte of the last segment. */
-  readonly fileEnd: number
-}
-
-/** Reports what is wrong with the mark. */
-export function reportMark(disk: Disk, folder: string, log: MarkedLog): Either<DiskError, void> {
-  const { survey, findings, fileEnd } = log
-  const { markBytes, mark, logId, entries } = survey
+/** Reports what is wrong with the mark. Whether it is ahead of the log is for the log's end to tell. */
+export function reportMark(
+  disk: Disk,
+  folder: string,
+  { survey, findings }: { readonly survey: Survey; readonly findings: Findings }
+): Either<DiskError, void> {
+  const { markBytes, logId, entries } = survey
   const entry = entries.others.find(({ name }) => name === markName)
   if (entry !== undefined && entry.kind !== 'file') {
     reportNotAFile(findings, entry)
@@ -40,10 +36,6 @@ export function reportMark(disk: Disk, folder: string, log: MarkedLog): Either<D
   if (typeof foreign === 'object') {
     const message = `it belongs to log ${foreign.logId}, the folder to log ${logId}`
     findings.add('mark-foreign', { path: markName, message })
-  }
-  if (mark.durable > fileEnd) {
-    const message = `the log was on disk up to ${mark.durable}, and its files end at ${fileEnd}; the rest is lost`
-    findings.add('mark-ahead', { path: markName, offset: fileEnd, nextOffset: mark.durable, message })
   }
   return right(undefined)
 }

@@ -94,7 +94,7 @@ class Verification {
     this.reportLost()
     const end = await this.checkSegments()
     if (end._tag === 'Left') return end
-    const marked = reportMark(disk, folder, { survey, findings, fileEnd: survey.segments.at(-1)?.fileEnd ?? 0 })
+    const marked = reportMark(disk, folder, { survey, findings })
     if (marked._tag === 'Left') return marked
     const unfinished = this.reportUnfinished()
     if (unfinished._tag === 'Left') return unfinished
@@ -212,9 +212,16 @@ class Verification {
     if (checked._tag === 'Left') return checked
     const judged = await this.checkCheckpoint(segment, end)
     if (judged._tag === 'Left') return judged
+    if (evidence > fileEnd) this.reportEndMissing(segment, evidence)
     if (end >= fileEnd) return right(end)
     const tail = await this.reportTail({ segment, end, index })
     return tail._tag === 'Left' ? tail : right(end)
+  }
+
+  private reportEndMissing({ name, fileEnd }: SurveyedSegment, evidence: number): void {
+    const who = this.survey.mark.durable === evidence ? 'the mark' : 'an index'
+    const message = `${who} says that the log was on disk up to ${evidence}, and the file ends at ${fileEnd}`
+    this.findings.add('end-missing', { path: name, offset: fileEnd, nextOffset: evidence, message })
   }
 
   /** The index of the active segment covers what it says; only a clean close promises that this is everything. */
