@@ -1,0 +1,198 @@
+// The laws of appending: receipts, atomic batches, order, versions, conditions.
+
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import type { NewEvent } from '../core/event.ts'
+import type { Store } from '../port/store.ts'
+import { append, bodies, elements, event, must, mustBeInOrder, read, tagOf, tryAppend } from './store-probe.ts'
+import type { StoreLaw } from './store-probe.ts'
+
+async function versionOf(store: Store, aggregateId: string): Promise<number> {
+  return must(await store.version(aggregateId))
+}
+
+export const appendLaws: readonly StoreLaw[] = [
+  [
+    'a log without events ends at 0 and answers every question with nothing',
+    async (store) => {
+      strictEqual(store.readOnly, false)
+      strictEqual(store.end(), 0)
+      deepStrictEqual(await elements(store), [])
+      deepStrictEqual(await elements(store, { backwards: true, query: { tags: ['t'] } }), [])
+      strictEqual(await versionOf(store, 'a'), 0)
+      strictEqual(must(await store.seekVersion('a', 1)), 0)
+      strictEqual(must(await store.offsetAt(0)), 0)
+      for await (const _ of store.aggregates('')) throw new Error('there is an aggregate')
+      must(await store.sync())
+    }
+  ],
+  [
+    'a receipt says where the batch stands, each version in its order, and how safe it is',
+    async (store) => {
+      const first = must(await tryAppend(store, [event('a'), event('b'), event('a')]))
+      const { offset, nextOffset, ...rest } = first
+      deepStrictEqual(rest, { versions: [1, 1, 2], durability: 'buffered', duplicate: false })
+      strictEqual(offset, 0)
+      ok(nextOffset > 0)
+      strictEqual(store.end(), nextOffset)
+      const second = must(await tryAppend(store, [event('b')], { durability: 'synced' }))
+      strictEqual(second.offset, nextOffset)
+      strictEqual(second.durability, 'synced')
+      deepStrictEqual(second.versions, [2])
+      const all = await read(store)
+      mustBeInOrder(all, store.end())
+      deepStrictEqual(
+        all.map(({ version }) => version),
+        [1, 1, 2, 2]
+      )
+      must(await store.sync())
+    }
+  ],
+  [
+    'what is read is what was appended, in every field',
+    async (store) => {
+      const events: readonly NewEvent[] = [
+        event('a', null),
+        event('__proto__', { ['__proto__']: { constructor: 1 }, list: [[], {}, -1.5e-7, true, ''] }),
+        event('\u{1f600} \uffff', 'lone \ud800 surrogate', {
+          eventId: 'mine',
+          namespace: 'n',
+          tags: ['t', 't', '__proto__']
+        }),
+        event('a', {}, { metadata: { user: 'ada' }, schemaId: 's', schemaVersion: 0, eventType: 'constructor' }),
+        event('a', 'x'.repeat(300_000))
+      ]
+      await append(store, ...events)
+      const all = await read(store)
+      deepStrictEqual(bodies(all, events), events)
+      mustBeInOrder(all, store.end())
+      strictEqual(new Set(all.map((one) => one.event.eventId)).size, events.length)
+    }
+  ],
+  [
+    'appends at the same time are taken in the order of the calls',
+    async (store) => {
+      const batches = Array.from({ length: 40 }, (_, place) =>
+        Array.from({ length: 1 + (place % 3) }, (_nothing, nth) => event(place % 2 === 0 ? 'a' : 'b', [place, nth]))
+      )
+      const receipts = await Promise.all(
+        batches.map((events, place) =>
+          tryAppend(store, events, { durability: place % 5 === 0 ? 'synced' : 'buffered' })
+        )
+      )
+      let end = 0
+      for (const receipt of receipts.map(must)) {
+        strictEqual(receipt.offset, end)
+        end = receipt.nextOffset
+      }
+      const all = await read(store)
+      mustBeInOrder(all, end)
+      deepStrictEqual(bodies(all, batches.flat()), batches.flat())
+    }
+  ],
+  [
+    'a reader sees all of a batch or nothing of it',
+    async (store) => {
+      const batch = Array.from({ length: 7 }, () => event('a'))
+      let running = true
+      const appendAll = async (): Promise<void> => {
+        for (let round = 0; round < 20; round++) await append(store, ...batch)
+      }
+      const readOn = async (): Promise<void> => {
+        while (running) {
+          const { length } = await read(store)
+          strictEqual(length % batch.length, 0, `a read ends inside of a batch, behind ${length} events`)
+        }
+      }
+      const stop = (): void => {
+        running = false
+      }
+      await Promise.all([appendAll().finally(stop), readOn().finally(stop)])
+      strictEqual((await read(store)).length, 140)
+    }
+  ],
+  [
+    'a condition holds or nothing is written: an exact version, none, exists, of any aggregate',
+    async (store) => {
+      await append(store, event('a'), event('a'))
+      const end = store.end()
+      for (const [aggregateId, version, holds] of [
+        ...([
+          ['a', 2, true],
+          ['a', 1, false],
+          ['a', 3, false],
+          ['a', 0, false],
+          ['b', 0, true],
+          ['b', 1, false]
+        ] as const),
+        ...([
+          ['a', 'exists', true],
+          ['a', 'none', false],
+          ['b', 'exists', false],
+          ['b', 'none', true]
+        ] as const)
+      ] as const) {
+        const before = store.end()
+        const condition = { aggregateId, version }
+        const result = await tryAppend(store, [event('c')], { conditions: [condition] })
+        if (holds) must(result)
+        else {
+          ok(result._tag === 'Left' && result.left._tag === 'ConditionFailed', `${aggregateId} at ${version} is taken`)
+          deepStrictEqual(result.left.condition, condition)
+          strictEqual(result.left.expected, version)
+          strictEqual(result.left.actual, aggregateId === 'a' ? 2 : 0)
+          strictEqual(store.end(), before)
+        }
+      }
+      strictEqual((await read(store, { from: end })).length, 4)
+    }
+  ],
+  [
+    'of several conditions all must hold',
+    async (store) => {
+      await append(store, event('a'))
+      const both = [
+        { aggregateId: 'a', version: 1 },
+        { aggregateId: 'b', version: 'none' as const }
+      ]
+      must(await tryAppend(store, [event('b'), event('b')], { conditions: both }))
+      for (const conditions of [both, [...both].reverse()]) {
+        strictEqual(tagOf(await tryAppend(store, [event('b')], { conditions })), 'ConditionFailed')
+      }
+      strictEqual(await versionOf(store, 'b'), 2)
+    }
+  ],
+  [
+    'conditions see the batches that were taken before: of two that open the same aggregate one succeeds',
+    async (store) => {
+      const open = (name: string): ReturnType<Store['append']> =>
+        tryAppend(store, [event('a', name)], { conditions: [{ aggregateId: 'a', version: 'none' }] })
+      const next = (): ReturnType<Store['append']> =>
+        tryAppend(store, [event('a', 'next')], { conditions: [{ aggregateId: 'a', version: 1 }] })
+      const results = await Promise.all([open('first'), open('second'), next(), next()])
+      deepStrictEqual(results.map(tagOf), ['Right', 'ConditionFailed', 'Right', 'ConditionFailed'])
+      deepStrictEqual(
+        (await read(store)).map((one) => one.event.payload),
+        ['first', 'next']
+      )
+    }
+  ],
+  [
+    'a batch that is refused leaves no trace in those around it',
+    async (store) => {
+      const never = { conditions: [{ aggregateId: 'a', version: 99 }] }
+      const results = await Promise.all([
+        tryAppend(store, [event('a', 1)]),
+        tryAppend(store, [event('a', 'refused'), event('b', 'refused')], never),
+        tryAppend(store, [event('a', 2), event('b', 3)])
+      ])
+      deepStrictEqual(results.map(tagOf), ['Right', 'ConditionFailed', 'Right'])
+      const all = await read(store)
+      mustBeInOrder(all, store.end())
+      deepStrictEqual(
+        all.map((one) => one.event.payload),
+        [1, 2, 3]
+      )
+      deepStrictEqual(must(results[2]).versions, [2, 1])
+    }
+  ]
+]
