@@ -111,3 +111,24 @@ describe('after a write has failed half-way', () => {
     expect(await aggregatesOn(disk.crash(keepsNothing))).toEqual(['a', 'c'])
   })
 })
+
+it('a segment whose name is not durable yet is no clean log, though the mark before it says so', async () => {
+  const { disk, log } = await lab({ segmentBytes: 256 })
+  await orThrow(log.appendSync(deposit('a', 'x'.repeat(200))))
+  await orThrow(log.close())
+  const second = await openOn(disk, { segmentBytes: 256 })
+  const killed: MemoryDisk[] = []
+  disk.arm({
+    // The new segment's header is written and synced, its name is not.
+    fault: ({ operation }) => {
+      if (operation === 'sync folder' && killed.length === 0) killed.push(disk.processCrash())
+      return undefined
+    }
+  })
+  await orThrow(second.append(deposit('b', 'x'.repeat(200))))
+  const after = killed[0] as MemoryDisk
+  const third = await openOn(after, { segmentBytes: 256 })
+  expect(third.recovery.clean).toBe(false)
+  await orThrow(third.appendSync(deposit('c')))
+  expect(await aggregatesOn(after.crash(keepsNothing))).toEqual(['a', 'c'])
+})

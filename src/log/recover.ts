@@ -16,7 +16,7 @@ import type { Recovery } from '../port/store.ts'
 import { Catalog, type CatalogOptions } from './catalog.ts'
 import { extendIndex, lastFrameStands } from './index-scan.ts'
 import { readMark } from './marker.ts'
-import { renewTail } from './renew.ts'
+import { renewTail, type DoubtfulTail } from './renew.ts'
 import {
   checkNeighbours,
   commonLogId,
@@ -242,7 +242,11 @@ async function openActive(
   const verdict = await scanTail(index, { ...range, end: fileEnd }, Math.max(mark.durable, vouched))
   if (verdict._tag === 'Left') return verdict
   const { end, evidence } = verdict.right
-  const torn = readOnly ? right(undefined) : await settleTail(context, active, { end, fileEnd, evidence })
+  const { found, saved } = checkpoint.right
+  // The index is saved at closing, before the mark: without it the mark is of a segment before, and that is sealed.
+  const clean = mark.clean && mark.durable === end && end === fileEnd && indexed === end && saved
+  const tail = { end, fileEnd, evidence, named: found }
+  const torn = readOnly || clean ? right(undefined) : await settleTail(context, active, tail)
   if (torn._tag === 'Left') return torn
   // Only now, since damage at the end shows in the file as it is left.
   const extended = await extendIndex(index, { ...range, from: index.end, end })
@@ -252,14 +256,14 @@ async function openActive(
   const damage = await catalog.damageOf(segment)
   if (damage._tag === 'Left') return damage
   const recovery: Recovery = {
-    clean: mark.clean && mark.durable === end && indexed === end && end === fileEnd,
+    clean,
     lock: context.lock,
     scannedBytes: sealed.scannedBytes + fileEnd - indexed,
     torn: torn.right,
     damage: [...sealed.damage, ...damage.right],
     reindexed: indexed === base && end > base ? [...sealed.reindexed, base as Offset] : sealed.reindexed
   }
-  return right({ catalog, mark, recovery, settled: recovery.clean && checkpoint.right.saved, file })
+  return right({ catalog, mark, recovery, settled: clean, file })
 }
 
 interface Checkpoint {
@@ -268,6 +272,8 @@ interface Checkpoint {
   readonly vouched: number
   /** Whether the index is as it was saved. */
   readonly saved: boolean
+  /** Whether its file is there at all. */
+  readonly found: boolean
 }
 
 /**
@@ -279,30 +285,33 @@ function loadCheckpoint(catalog: Catalog, file: DiskFile, base: number): Either<
   const opened = catalog.openIndex(base, Number.POSITIVE_INFINITY)
   if (opened._tag === 'Left') {
     const { left: error } = opened
-    const gone = error._tag === 'IndexDamaged' || error.errno === 'ENOENT'
-    return gone ? right({ index, vouched: base, saved: false }) : left(error)
+    const missing = error._tag !== 'IndexDamaged' && error.errno === 'ENOENT'
+    const gone = missing || error._tag === 'IndexDamaged'
+    return gone ? right({ index, vouched: base, saved: false, found: !missing }) : left(error)
   }
   const vouched = opened.right.end
   const loaded = MemoryIndex.from(opened.right)
   opened.right.close()
   if (loaded._tag === 'Left') {
-    return loaded.left._tag === 'IndexDamaged' ? right({ index, vouched, saved: false }) : left(loaded.left)
+    return loaded.left._tag === 'IndexDamaged'
+      ? right({ index, vouched, saved: false, found: true })
+      : left(loaded.left)
   }
-  if (loaded.right.events === 0) return right({ index, vouched, saved: vouched === base })
+  if (loaded.right.events === 0) return right({ index, vouched, saved: vouched === base, found: true })
   const fits = lastFrameStands(loaded.right, file)
   if (fits._tag === 'Left') return fits
-  return right({ index: fits.right ? loaded.right : index, vouched, saved: fits.right })
+  return right({ index: fits.right ? loaded.right : index, vouched, saved: fits.right, found: true })
 }
 
 /** Keeps what is torn, brings the file to the log's end, and makes everything durable before anybody sees it. */
 async function settleTail(
-  context: MarkedContext,
+  context: OpenContext,
   active: ActiveSegment,
-  tail: { readonly end: number; readonly fileEnd: number; readonly evidence: number }
+  tail: Omit<DoubtfulTail, 'base'> & { readonly fileEnd: number }
 ): Promise<Either<DiskError, Recovery['torn']>> {
-  const { disk, slot, folder, mark } = context
+  const { disk, slot, folder } = context
   const { file, last } = active
-  const { end, fileEnd, evidence } = tail
+  const { end, fileEnd } = tail
   let torn: Recovery['torn']
   if (end < fileEnd) {
     const kept = await keepTorn(disk, slot, { folder, file, base: last.base, from: end, fileEnd })
@@ -312,8 +321,8 @@ async function settleTail(
   if (end !== fileEnd) {
     const cut = file.truncate(end - last.base + headerBytes)
     if (cut._tag === 'Left') return cut
-  } else if (mark.clean && mark.durable === end) return right(torn)
-  const renewed = renewTail({ disk, file, base: last.base, evidence, end })
+  }
+  const renewed = renewTail(disk, file, { ...tail, base: last.base })
   if (renewed._tag === 'Left') return renewed
   const synced = await file.sync()
   if (synced._tag === 'Left') return synced

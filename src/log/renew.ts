@@ -8,25 +8,27 @@ import { headerBytes } from '../core/header.ts'
 import { chunkBytes } from '../core/limit.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
 
-export interface DoubtfulSegment {
-  readonly disk: Disk
-  /** The segment's file, open for writing. */
-  readonly file: DiskFile
+export interface DoubtfulTail {
   readonly base: number
   /** Everything before this offset is known to be on disk. */
   readonly evidence: number
   /** Where the log ends, and the file with it. */
   readonly end: number
+  /** Whether something was written since the segment's name was made durable. */
+  readonly named: boolean
 }
 
-/** Makes the next sync of the file and of its folder mean what it says. Nothing that can be read changes. */
-export function renewTail(segment: DoubtfulSegment): Either<DiskError, void> {
-  const { disk, file, base, evidence, end } = segment
+/**
+ * Makes the next sync of the segment's file, which is open for writing, and of its folder mean what they say. Nothing
+ * that can be read changes.
+ */
+export function renewTail(disk: Disk, file: DiskFile, tail: DoubtfulTail): Either<DiskError, void> {
+  const { base, evidence, end, named } = tail
   // Whoever vouches for a frame vouches for the header before it.
   const from = evidence > base ? evidence - base + headerBytes : 0
   const rewritten = rewrite(file, from, end - base + headerBytes)
-  // Frames are written only once the segment's name is durable.
-  return rewritten._tag === 'Left' || end > base ? rewritten : renewName(disk, file.path)
+  // So were frames: no frame is written before the name is durable.
+  return rewritten._tag === 'Left' || named || end > base ? rewritten : renewName(disk, file.path)
 }
 
 function rewrite(file: DiskFile, from: number, end: number): Either<DiskError, void> {
