@@ -62,6 +62,13 @@ export class ByteWriter {
     this.#length += bytes.copy(this.#bytes, this.#length)
   }
 
+  /** Bytes as they are. */
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+
   /** The CRC-32 of what stands from `start` on. */
   crc(start: number, seed: number): number {
     return crc32(this.#bytes.subarray(start, this.#length), seed)

@@ -29,8 +29,15 @@
 //
 // Every CRC but the trailer's starts from (CRC-32 of the trailer's first 24 bytes) XOR (file position mod 2^32): a
 // block of another log, segment, checkpoint or place never verifies. The trailer's starts from 0, so that it can say
-// whose it is. Nothing here is tied to one segment: base to end may cover several, and a merge of sorted files can
-// be written in one pass with the memory of a directory.
+// whose it is.
+//
+// Bit 0 of the flags says that the file is a tier, `<20-digit base>-<20-digit end>.tier`: it covers several whole
+// segments and tells which of them hold a key. There
+//
+//   postings   per key: the numbers of the segments that hold it, counted from 0; an entry's events are those of all
+//   strides    per segment: base − the one before (first: the tier's base) varint · greatest time up to its end − the
+//              one before (first: 0) varint
+//   damage     nothing: it is known to the segments
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { crc32 } from '../core/crc.ts'
@@ -62,6 +69,9 @@ export function keyOrder(one: KindKey, other: KindKey): number {
   if (one.key === other.key) return 0
   return one.key < other.key ? -1 : 1
 }
+
+/** The flag of a tier. */
+const tierFlag = 1
 
 const magic = 0x49524843 // "CHRI", read as a little-endian u32
 const identityBytes = 24
@@ -102,7 +112,8 @@ export function seedAt(seed: number, position: number): number {
   return (seed ^ (position % 0x1_0000_0000)) >>> 0
 }
 
-export function encodeTrailer(trailer: IndexTrailer): Buffer {
+/** `tier`: the file tells segments instead of events. */
+export function encodeTrailer(trailer: IndexTrailer, tier = false): Buffer {
   const bytes = Buffer.alloc(trailerBytes)
   writeIdentity(bytes, trailer)
   let at = identityBytes
@@ -119,6 +130,7 @@ export function encodeTrailer(trailer: IndexTrailer): Buffer {
   }
   bytes.writeUInt32LE(magic, magicAt)
   bytes.writeUInt16LE(indexFormatVersion, versionAt)
+  bytes.writeUInt16LE(tier ? tierFlag : 0, flagsAt)
   bytes.writeUInt32LE(crc32(bytes.subarray(0, crcAt), 0), crcAt)
   return bytes
 }
@@ -130,20 +142,22 @@ function writeIdentity(bytes: Buffer, identity: IndexIdentity): void {
   bytes.writeBigUInt64LE(BigInt(identity.end), 16)
 }
 
-/** Reads a trailer of a file of `fileBytes`; a Left says in words why it is refused. */
-export function decodeTrailer(bytes: Buffer, fileBytes: number): Either<string, IndexTrailer> {
+/** Reads a trailer of a file of `fileBytes`, a tier or not; a Left says in words why it is refused. */
+export function decodeTrailer(bytes: Buffer, fileBytes: number, tier = false): Either<string, IndexTrailer> {
   if (bytes.length < trailerBytes) return left('magic: too short for an index file')
   if (bytes.readUInt32LE(magicAt) !== magic) return left('magic: not an index file, or cut short')
   const version = bytes.readUInt16LE(versionAt)
   // Before the checksum: a later version may well keep its checksum elsewhere.
   if (version > indexFormatVersion) return left(`version: ${version} is newer than this release`)
   if (bytes.readUInt32LE(crcAt) !== crc32(bytes.subarray(0, crcAt), 0)) return left('checksum: the trailer')
+  if (bytes.readUInt16LE(versionAt) !== indexFormatVersion) return left('content: no such version')
+  const flags = bytes.readUInt16LE(flagsAt)
+  if (flags > tierFlag || bytes.readUInt32LE(reservedAt) !== 0) return left('content: unknown flags')
+  if ((flags === tierFlag) !== tier) return left(`content: it is ${tier ? 'no tier' : 'a tier'}`)
   return decodeContent(bytes, fileBytes)
 }
 
 function decodeContent(bytes: Buffer, fileBytes: number): Either<string, IndexTrailer> {
-  if (bytes.readUInt16LE(versionAt) !== indexFormatVersion) return left('content: no such version')
-  if (bytes.readUInt16LE(flagsAt) !== 0 || bytes.readUInt32LE(reservedAt) !== 0) return left('content: unknown flags')
   const words: number[] = []
   for (let at = 8; at < reservedAt; at += 8) words.push(Number(bytes.readBigUInt64LE(at)))
   if (!words.every(Number.isSafeInteger)) return left('content: a number over 2^53')

@@ -11,14 +11,17 @@ import {
   readDirectory,
   readEntries,
   readPostings,
+  readSegments,
   readStrides,
   type Directory,
-  type KeyBlock
+  type KeyBlock,
+  type KeyEntry,
+  type TimedOffsets
 } from './section.ts'
 import { IndexDamaged, type IndexError } from './segment-index.ts'
 import type { Timeline } from './timeline.ts'
 
-/** What the caller knows of the segment that the file stands beside. */
+/** What the caller knows of the segment that the file stands beside, or of the segments that a tier covers. */
 export interface ExpectedIdentity {
   readonly logId: number
   readonly base: number
@@ -26,10 +29,16 @@ export interface ExpectedIdentity {
 
 /** A key of the file with everything that stands under it. */
 export interface IndexedKey extends KindKey {
+  readonly events: number
   /** 0 for what is not an aggregate. */
   readonly version: number
   /** Relative to the base, ascending. */
   readonly offsets: readonly number[]
+}
+
+/** A key of the file with the bytes of its postings, whose checksum holds. */
+export interface RawKey extends KeyEntry {
+  readonly postings: Buffer
 }
 
 /** Where a key's postings stand in the file, and what they must be. */
@@ -37,7 +46,6 @@ export interface PostingsPlace {
   readonly position: number
   readonly postingsBytes: number
   readonly postingsCrc: number
-  readonly events: number
 }
 
 const crcBytes = 4
@@ -56,14 +64,17 @@ export class IndexReader {
     this.#seed = fileSeed(trailer)
   }
 
-  /** Reads the trailer and checks that the file is of this log and begins at this base. The file stays the caller's. */
-  static read(file: DiskFile, expected: ExpectedIdentity): Either<IndexError, IndexReader> {
+  /**
+   * Reads the trailer and checks that the file is of this kind and this log and begins at this base. The file stays
+   * the caller's.
+   */
+  static read(file: DiskFile, expected: ExpectedIdentity, tier: boolean): Either<IndexError, IndexReader> {
     const size = file.size()
     if (size._tag === 'Left') return size
     const length = Math.min(trailerBytes, size.right)
     const bytes = readExactly(file, size.right - length, length)
     if (bytes._tag === 'Left') return bytes
-    const trailer = decodeTrailer(bytes.right, size.right)
+    const trailer = decodeTrailer(bytes.right, size.right, tier)
     if (trailer._tag === 'Left') return left(new IndexDamaged(file.path, trailer.left))
     const { logId, base } = trailer.right
     if (logId !== expected.logId) return left(new IndexDamaged(file.path, `content: it belongs to log ${logId}`))
@@ -78,9 +89,14 @@ export class IndexReader {
   }
 
   timeline(): Either<IndexError, Timeline> {
-    const { groupsBytes, directoryBytes, stridesBytes } = this.trailer
-    const section = this.#sealed(groupsBytes + directoryBytes, stridesBytes)
+    const section = this.#strides()
     return section._tag === 'Left' ? section : this.checked(readStrides(section.right, this.trailer))
+  }
+
+  /** The segments of a tier. */
+  segments(): Either<IndexError, TimedOffsets> {
+    const section = this.#strides()
+    return section._tag === 'Left' ? section : this.checked(readSegments(section.right, this.trailer))
   }
 
   damage(): Either<IndexError, readonly DamagedRegion[]> {
@@ -97,33 +113,62 @@ export class IndexReader {
     return entries._tag === 'Left' ? entries : right({ entries: entries.right, postingsBytes })
   }
 
-  /** One key's offsets, absolute. */
-  offsets(place: PostingsPlace): Either<IndexError, number[]> {
+  /** One key's postings, whose checksum holds. */
+  postings(place: PostingsPlace): Either<IndexError, Buffer> {
     const bytes = readExactly(this.#file, place.position, place.postingsBytes)
-    return bytes._tag === 'Left' ? bytes : this.#postings(bytes.right, place, this.trailer.base)
+    return bytes._tag === 'Left' ? bytes : this.#intact(bytes.right, place)
   }
 
-  /** All keys of a group with their offsets. */
-  group(directory: Directory, group: number): Either<IndexError, readonly IndexedKey[]> {
+  /** One key's offsets, absolute. */
+  offsets(place: PostingsPlace, events: number): Either<IndexError, number[]> {
+    const bytes = this.postings(place)
+    if (bytes._tag === 'Left') return bytes
+    const { base, end } = this.trailer
+    return this.checked(readPostings(bytes.right, { events, base, limit: end - base }))
+  }
+
+  /** All keys of a group, without their postings. */
+  heads(directory: Directory, group: number): Either<IndexError, readonly KeyEntry[]> {
     const block = this.block(directory, group)
     if (block._tag === 'Left') return block
     const entries = this.checked(readEntries(block.right))
     if (entries._tag === 'Left') return entries
+    const first = entries.right[0]
+    if (first !== undefined && keyOrder(first, directory.firsts[group] as KindKey) === 0) return entries
+    return this.damaged('content: the directory and a key block differ')
+  }
+
+  /** All keys of a group with the bytes of their postings. */
+  rawGroup(directory: Directory, group: number): Either<IndexError, readonly RawKey[]> {
+    const entries = this.heads(directory, group)
+    if (entries._tag === 'Left') return entries
     const start = directory.starts[group] as number
-    const postings = readExactly(this.#file, start, block.right.postingsBytes)
+    const postings = readExactly(this.#file, start, directory.postingsBytes[group] as number)
     if (postings._tag === 'Left') return postings
-    const keys: IndexedKey[] = []
+    const keys: RawKey[] = []
     let at = 0
     for (const entry of entries.right) {
       const bytes = postings.right.subarray(at, at + entry.postingsBytes)
-      const offsets = this.#postings(bytes, { ...entry, position: start + at }, 0)
-      if (offsets._tag === 'Left') return offsets
-      keys.push({ kind: entry.kind, key: entry.key, version: entry.version, offsets: offsets.right })
+      const intact = this.#intact(bytes, { ...entry, position: start + at })
+      if (intact._tag === 'Left') return intact
+      keys.push({ ...entry, postings: bytes })
       at += entry.postingsBytes
     }
-    const first = keys[0]
-    if (first !== undefined && keyOrder(first, directory.firsts[group] as KindKey) === 0) return right(keys)
-    return this.damaged('content: the directory and a key block differ')
+    return right(keys)
+  }
+
+  /** All keys of a group with their offsets. */
+  group(directory: Directory, group: number): Either<IndexError, readonly IndexedKey[]> {
+    const raw = this.rawGroup(directory, group)
+    if (raw._tag === 'Left') return raw
+    const limit = this.trailer.end - this.trailer.base
+    const keys: IndexedKey[] = []
+    for (const { kind, key, version, events, postings } of raw.right) {
+      const offsets = this.checked(readPostings(postings, { events, base: 0, limit }))
+      if (offsets._tag === 'Left') return offsets
+      keys.push({ kind, key, version, events, offsets: offsets.right })
+    }
+    return right(keys)
   }
 
   /** Gives a decoder's refusal the name of the file. */
@@ -135,11 +180,14 @@ export class IndexReader {
     return left(new IndexDamaged(this.#file.path, reason))
   }
 
-  #postings(bytes: Buffer, place: PostingsPlace, base: number): Either<IndexError, number[]> {
+  #intact(bytes: Buffer, place: PostingsPlace): Either<IndexError, Buffer> {
     const intact = crc32(bytes, seedAt(this.#seed, place.position)) === place.postingsCrc
-    if (!intact) return this.damaged(`checksum: the postings at ${place.position}`)
-    const limit = this.trailer.end - this.trailer.base
-    return this.checked(readPostings(bytes, { events: place.events, base, limit }))
+    return intact ? right(bytes) : this.damaged(`checksum: the postings at ${place.position}`)
+  }
+
+  #strides(): Either<IndexError, Buffer> {
+    const { groupsBytes, directoryBytes, stridesBytes } = this.trailer
+    return this.#sealed(groupsBytes + directoryBytes, stridesBytes)
   }
 
   /** Reads what is closed by a CRC, and hands it over without it. The caller has checked that it lies in the file. */

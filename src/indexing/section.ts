@@ -82,8 +82,9 @@ function isKeyKind(kind: number): kind is KeyKind {
   return kind >= keyKind.aggregate && kind <= keyKind.tag
 }
 
-export function writePostings(target: ByteWriter, offsets: readonly number[]): void {
-  let before = 0
+/** Offsets behind `before`, the last one that was written; 0 when there is none. */
+export function writePostings(target: ByteWriter, offsets: readonly number[], last = 0): void {
+  let before = last
   for (let place = 0; place < offsets.length; place++) {
     const offset = offsets[place] as number
     target.varint(offset - before)
@@ -96,16 +97,47 @@ export function readPostings(
   bytes: Buffer,
   entry: { readonly events: number; readonly base: number; readonly limit: number }
 ): Either<string, number[]> {
-  const source = new ByteReader(bytes, 0, bytes.length)
   const offsets: number[] = []
+  const last = walkPostings(bytes, entry.limit, (offset) => offsets.push(entry.base + offset))
+  if (last._tag === 'Left') return last
+  return offsets.length === entry.events ? right(offsets) : left(countDiffers)
+}
+
+/** Checks postings as `readPostings` does, without making a list of them, and answers the last one; 0 when none is. */
+export function lastPosting(
+  bytes: Buffer,
+  entry: { readonly events: number; readonly limit: number }
+): Either<string, number> {
+  let count = 0
+  const last = walkPostings(bytes, entry.limit, () => count++)
+  return last._tag === 'Right' && count !== entry.events ? left(countDiffers) : last
+}
+
+/** The numbers of a tier's segments, below `segments`: at least one, and no more than the key has events. */
+export function readSegmentNumbers(
+  bytes: Buffer,
+  entry: { readonly events: number; readonly segments: number }
+): Either<string, number[]> {
+  const numbers: number[] = []
+  const last = walkPostings(bytes, entry.segments, (number) => numbers.push(number))
+  if (last._tag === 'Left') return last
+  return numbers.length > 0 && numbers.length <= entry.events ? right(numbers) : left(countDiffers)
+}
+
+const countDiffers = 'content: a count and its postings differ'
+
+function walkPostings(bytes: Buffer, limit: number, visit: (offset: number) => void): Either<string, number> {
+  const source = new ByteReader(bytes, 0, bytes.length)
   let offset = 0
+  let first = true
   while (!source.done) {
     const step = source.varint()
     offset += step
-    if (source.failed || offset >= entry.limit || (step === 0 && offsets.length > 0)) return left('content: postings')
-    offsets.push(entry.base + offset)
+    if (source.failed || offset >= limit || (step === 0 && !first)) return left('content: postings')
+    first = false
+    visit(offset)
   }
-  return offsets.length === entry.events ? right(offsets) : left('content: a count and its postings differ')
+  return right(offset)
 }
 
 /** Where the groups stand and with which key each begins. */
@@ -153,12 +185,19 @@ export function readDirectory(bytes: Buffer, groupsBytes: number): Either<string
     : left('content: the directory and the groups differ')
 }
 
-export function writeStrides(target: ByteWriter, timeline: Timeline, firstTimestampMs: number): void {
+/** Offsets relative to the base, ascending, and a time for each, never falling. */
+export interface TimedOffsets {
+  readonly offsets: readonly number[]
+  readonly times: readonly number[]
+}
+
+/** Writes the strides of a segment, or the segments of a tier: there no time stands before the first. */
+export function writeStrides(target: ByteWriter, strides: TimedOffsets, firstTimestampMs: number): void {
   let offsetBefore = 0
   let timeBefore = firstTimestampMs
-  for (let place = 0; place < timeline.offsets.length; place++) {
-    const offset = timeline.offsets[place] as number
-    const time = timeline.times[place] as number
+  for (let place = 0; place < strides.offsets.length; place++) {
+    const offset = strides.offsets[place] as number
+    const time = strides.times[place] as number
     target.varint(offset - offsetBefore)
     target.varint(time - timeBefore)
     offsetBefore = offset
@@ -181,6 +220,27 @@ export function readStrides(bytes: Buffer, trailer: IndexTrailer): Either<string
     if (timeline.offsets.length !== count) return left('content: two entries in one stride')
   }
   return right(timeline)
+}
+
+/** The segments of a tier: their bases, relative to its own, and the greatest time up to the end of each. */
+export function readSegments(bytes: Buffer, trailer: IndexTrailer): Either<string, TimedOffsets> {
+  const source = new ByteReader(bytes, 0, bytes.length)
+  const offsets: number[] = []
+  const times: number[] = []
+  let offset = 0
+  let time = 0
+  while (!source.done) {
+    const step = source.varint()
+    offset += step
+    time += source.varint()
+    const ascends = (step > 0) === offsets.length > 0
+    if (source.failed || !ascends || offset >= trailer.end - trailer.base) return left('content: the segments')
+    offsets.push(offset)
+    times.push(time)
+  }
+  return time === trailer.lastTimestampMs && offsets.length > 0
+    ? right({ offsets, times })
+    : left('content: the segments and the trailer differ')
 }
 
 /** The byte that stands for a reason. A code once used keeps its meaning. */

@@ -1,0 +1,113 @@
+// Finds keys in an open file, whatever their postings mean: a binary search in the directory (a key per 4 KiB of
+// keys, kept in memory once a lookup has asked for it), then one key block.
+
+import { right, type Either } from 'fp-ts/lib/Either.js'
+import { Version } from '../core/brand.ts'
+import type { AggregateSummary } from '../port/store.ts'
+import { encodeKey } from './bytes.ts'
+import { keyKind, keyOrder, type KeyKind, type KindKey } from './format.ts'
+import type { IndexReader, PostingsPlace } from './index-reader.ts'
+import { findEntry, type Directory } from './section.ts'
+import type { IndexError } from './segment-index.ts'
+
+/** A key that was found; its postings are not read yet. */
+export interface FoundKey extends PostingsPlace {
+  readonly events: number
+  readonly version: number
+}
+
+/** How the keys of a group are read. */
+type ReadGroup<Key> = (directory: Directory, group: number) => Either<IndexError, readonly Key[]>
+
+export class KeyLookup {
+  readonly #reader: IndexReader
+  // A cache, set by the first lookup and emptied by `release`.
+  #directory: Directory | undefined
+
+  constructor(reader: IndexReader) {
+    this.#reader = reader
+  }
+
+  /** Lets go of the directory; the next lookup reads it again. */
+  release(): void {
+    this.#directory = undefined
+  }
+
+  find(kind: KeyKind, key: string): Either<IndexError, FoundKey | undefined> {
+    const directory = this.#load()
+    if (directory._tag === 'Left') return directory
+    const group = groupOf(directory.right, { kind, key })
+    if (group < 0) return right(undefined)
+    const block = this.#reader.block(directory.right, group)
+    if (block._tag === 'Left') return block
+    const entry = this.#reader.checked(findEntry(block.right, kind, encodeKey(key)))
+    if (entry._tag === 'Left') return entry
+    if (entry.right === undefined) return right(undefined)
+    const position = (directory.right.starts[group] as number) + entry.right.postingsAt
+    return right({ ...entry.right, position })
+  }
+
+  /** The aggregates whose id begins with `prefix`, in order. A Left is the last thing that comes. */
+  *aggregates(prefix: string): Generator<Either<IndexError, AggregateSummary>, void, undefined> {
+    const directory = this.#load()
+    if (directory._tag === 'Left') return yield directory
+    const from: KindKey = { kind: keyKind.aggregate, key: prefix }
+    const first = Math.max(0, groupOf(directory.right, from))
+    for (let group = first; group < directory.right.firsts.length; group++) {
+      const entries = this.#reader.heads(directory.right, group)
+      if (entries._tag === 'Left') return yield entries
+      for (const entry of entries.right) {
+        if (keyOrder(entry, from) < 0) continue
+        if (entry.kind !== keyKind.aggregate || !entry.key.startsWith(prefix)) return
+        yield right({ aggregateId: entry.key, version: Version(entry.version) })
+      }
+    }
+  }
+
+  /** Every key, read a group at a time; checks their order and their sums. A Left is the last thing that comes. */
+  *inOrder<Key extends KindKey & { readonly events: number }>(
+    read: ReadGroup<Key>
+  ): Generator<Either<IndexError, Key>, void, undefined> {
+    const directory = this.#load()
+    if (directory._tag === 'Left') return yield directory
+    let before: KindKey | undefined
+    let aggregateEvents = 0
+    let typeEvents = 0
+    for (let group = 0; group < directory.right.firsts.length; group++) {
+      const keys = read(directory.right, group)
+      if (keys._tag === 'Left') return yield keys
+      for (const key of keys.right) {
+        const ascends = before === undefined || keyOrder(before, key) < 0
+        if (!ascends) return yield this.#reader.damaged('content: keys out of order')
+        before = key
+        if (key.kind === keyKind.aggregate) aggregateEvents += key.events
+        if (key.kind === keyKind.type) typeEvents += key.events
+        yield right(key)
+      }
+    }
+    // Every event has one aggregate and one type.
+    const { events } = this.#reader.trailer
+    if (aggregateEvents === events && typeEvents === events) return
+    yield this.#reader.damaged('content: the count of events and the keys differ')
+  }
+
+  #load(): Either<IndexError, Directory> {
+    if (this.#directory !== undefined) return right(this.#directory)
+    const directory = this.#reader.directory()
+    if (directory._tag === 'Right') this.#directory = directory.right
+    return directory
+  }
+}
+
+/** The last group whose first key is at or before this one, or −1: the only one that may hold it. */
+function groupOf(directory: Directory, wanted: KindKey): number {
+  const { firsts } = directory
+  let low = 0
+  let high = firsts.length
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (keyOrder(firsts[middle] as KindKey, wanted) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
