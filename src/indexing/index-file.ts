@@ -10,12 +10,15 @@ import type { AggregateSummary } from '../port/store.ts'
 import { keyKind, type KeyKind } from './format.ts'
 import { IndexReader, type ExpectedIdentity, type IndexedKey, type RawKey } from './index-reader.ts'
 import { KeyLookup } from './key-lookup.ts'
-import type { KeyEntry } from './section.ts'
+import type { TimedOffsets } from './section.ts'
 import type { IndexError, SegmentIndex } from './segment-index.ts'
 import { selectOffsets, type Postings } from './select.ts'
+import type { TierKey, TierSource } from './tier-source.ts'
 import { countBelow, type Timeline } from './timeline.ts'
 
-export class IndexFile implements SegmentIndex {
+const itself: readonly number[] = [0]
+
+export class IndexFile implements SegmentIndex, TierSource {
   readonly base: number
   readonly end: number
   readonly logId: number
@@ -40,7 +43,7 @@ export class IndexFile implements SegmentIndex {
     this.lastTimestampMs = trailer.lastTimestampMs
     this.#file = file
     this.#reader = reader
-    this.#keys = new KeyLookup(reader)
+    this.#keys = new KeyLookup(reader, () => this.close())
   }
 
   /** Opens a file and checks its trailer, and that it is of this log and begins at this base. Whoever opens closes. */
@@ -53,10 +56,19 @@ export class IndexFile implements SegmentIndex {
     return reader
   }
 
+  get path(): string {
+    return this.#file.path
+  }
+
   /** Idempotent. Every later lookup answers with the disk's EBADF. */
   close(): void {
     this.#file.close()
     this.releaseCaches()
+  }
+
+  /** Closes the file as soon as no iteration over it is under way: for one that another has taken the place of. */
+  retire(): void {
+    this.#keys.retire()
   }
 
   /** Lets go of the directory and the strides; the next lookup reads them again. */
@@ -126,9 +138,15 @@ export class IndexFile implements SegmentIndex {
     return this.#keys.inOrder((directory, group) => this.#reader.rawGroup(directory, group))
   }
 
+  /** Itself, as the one segment of its own. */
+  segments(): Either<IndexError, TimedOffsets> {
+    return right({ offsets: [0], times: [this.lastTimestampMs] })
+  }
+
   /** As `keys`, without reading any postings. */
-  heads(): Iterable<Either<IndexError, KeyEntry>> {
-    return this.#keys.inOrder((directory, group) => this.#reader.heads(directory, group))
+  *tierKeys(): Generator<Either<IndexError, TierKey>, void, undefined> {
+    const heads = this.#keys.inOrder((directory, group) => this.#reader.heads(directory, group))
+    for (const next of heads) yield next._tag === 'Left' ? next : right({ ...next.right, segments: itself })
   }
 
   /** Reads and checks every byte. */

@@ -16,16 +16,30 @@ export interface FoundKey extends PostingsPlace {
   readonly version: number
 }
 
+type SummedKey = KindKey & { readonly events: number }
+
 /** How the keys of a group are read. */
 type ReadGroup<Key> = (directory: Directory, group: number) => Either<IndexError, readonly Key[]>
 
 export class KeyLookup {
   readonly #reader: IndexReader
+  readonly #close: () => void
   // A cache, set by the first lookup and emptied by `release`.
   #directory: Directory | undefined
+  // How many iterations are under way, and whether the last of them closes the file.
+  #iterations = 0
+  #retired = false
 
-  constructor(reader: IndexReader) {
+  /** `close` closes the file that the reader reads. */
+  constructor(reader: IndexReader, close: () => void) {
     this.#reader = reader
+    this.#close = close
+  }
+
+  /** Closes the file as soon as no iteration is under way. */
+  retire(): void {
+    this.#retired = true
+    if (this.#iterations === 0) this.#close()
   }
 
   /** Lets go of the directory; the next lookup reads it again. */
@@ -48,7 +62,16 @@ export class KeyLookup {
   }
 
   /** The aggregates whose id begins with `prefix`, in order. A Left is the last thing that comes. */
-  *aggregates(prefix: string): Generator<Either<IndexError, AggregateSummary>, void, undefined> {
+  aggregates(prefix: string): Iterable<Either<IndexError, AggregateSummary>> {
+    return this.#held(this.#aggregates(prefix))
+  }
+
+  /** Every key, read a group at a time; checks their order and their sums. A Left is the last thing that comes. */
+  inOrder<Key extends SummedKey>(read: ReadGroup<Key>): Iterable<Either<IndexError, Key>> {
+    return this.#held(this.#inOrder(read))
+  }
+
+  *#aggregates(prefix: string): Generator<Either<IndexError, AggregateSummary>, void, undefined> {
     const directory = this.#load()
     if (directory._tag === 'Left') return yield directory
     const from: KindKey = { kind: keyKind.aggregate, key: prefix }
@@ -64,10 +87,7 @@ export class KeyLookup {
     }
   }
 
-  /** Every key, read a group at a time; checks their order and their sums. A Left is the last thing that comes. */
-  *inOrder<Key extends KindKey & { readonly events: number }>(
-    read: ReadGroup<Key>
-  ): Generator<Either<IndexError, Key>, void, undefined> {
+  *#inOrder<Key extends SummedKey>(read: ReadGroup<Key>): Generator<Either<IndexError, Key>, void, undefined> {
     const directory = this.#load()
     if (directory._tag === 'Left') return yield directory
     let before: KindKey | undefined
@@ -89,6 +109,16 @@ export class KeyLookup {
     const { events } = this.#reader.trailer
     if (aggregateEvents === events && typeEvents === events) return
     yield this.#reader.damaged('content: the count of events and the keys differ')
+  }
+
+  *#held<Item>(items: Iterable<Item>): Generator<Item, void, undefined> {
+    this.#iterations++
+    try {
+      yield* items
+    } finally {
+      this.#iterations--
+      if (this.#retired && this.#iterations === 0) this.#close()
+    }
   }
 
   #load(): Either<IndexError, Directory> {

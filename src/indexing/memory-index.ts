@@ -6,7 +6,7 @@ import { right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
 import { Version } from '../core/brand.ts'
 import type { DamagedRegion } from '../core/error.ts'
-import type { EventKeys } from '../core/event.ts'
+import type { EventKeys } from '../core/query.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { keyKind, type KeyKind } from './format.ts'
@@ -199,8 +199,13 @@ export class MemoryIndex implements ActiveIndex {
   }
 
   version(aggregateId: string): Either<IndexError, number> {
+    return right(this.lastVersion(aggregateId) ?? 0)
+  }
+
+  /** As `version`, undefined when the aggregate has no event here. */
+  lastVersion(aggregateId: string): number | undefined {
     const id = this.#aggregates.id(aggregateId)
-    return right(id === undefined ? 0 : this.#aggregates.version(id))
+    return id === undefined ? undefined : this.#aggregates.version(id)
   }
 
   aggregateOffsets(aggregateId: string): Either<IndexError, readonly number[]> {
