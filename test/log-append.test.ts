@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { EventLog, orThrow, type NewEvent } from '../src/index.ts'
 import { batchEventsMax, depthMax, payloadBytesMax } from '../src/core/limit.ts'
 import type { MemoryDisk } from '../src/disk/memory.ts'
-import { all, deposit, eventsOf, filesOf, folder, lab, LabClock, openOn } from './log-lab.ts'
+import { all, deposit, eventsOf, filesOf, folder, lab, LabClock, openOn, turn } from './log-lab.ts'
 
 /** How many calls of an operation there were since the last question. */
 function counter(disk: MemoryDisk, operation: 'write' | 'sync'): () => number {
@@ -35,10 +35,6 @@ function gate(disk: MemoryDisk): { readonly held: () => number; readonly open: (
       for (const resolve of waiting.splice(0)) resolve()
     }
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('append', () => {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { orThrow, type EventLog } from '../src/index.ts'
 import type { MemoryCall, MemoryFault } from '../src/disk/memory-calls.ts'
 import type { MemoryDisk } from '../src/disk/memory.ts'
-import { deposit, eventsOf, filesOf, folder, lab, openOn, plainAll } from './log-lab.ts'
+import { deposit, eventsOf, filesOf, folder, lab, openOn, plainAll, turn } from './log-lab.ts'
 
 const first = `${folder}/00000000000000000000.log`
 
@@ -15,10 +15,6 @@ function failing(operation: string, fault: MemoryFault, times = Number.POSITIVE_
   let left = times
   return (call: MemoryCall): MemoryFault | undefined =>
     call.operation === operation && call.path.endsWith(path) && left-- > 0 ? fault : undefined
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 async function ids(log: EventLog): Promise<string[]> {
@@ -84,6 +80,19 @@ describe('a failed write', () => {
     expect(disk.counts.get('write')).toBe(writes + 1)
     await orThrow(log.close())
     expect(await idsAfter(disk)).toEqual([...written, 'f', 'g'])
+  })
+
+  it('keeps the order of the calls when more waits than one write takes', async () => {
+    const { disk, log } = await lab({ segmentBytes: 8_000_000 })
+    await orThrow(log.append(deposit('a', 'x'.repeat(7_999_000))))
+    disk.arm({ fault: (call) => ((call.bytes ?? 0) > 500_000 ? failing('write', 'ENOSPC')(call) : undefined) })
+    // The first of these rolls, and while it does the others gather.
+    const calls = Array.from({ length: 25 }, (_, place) =>
+      orThrow(log.append(deposit(`${place}`, 'x'.repeat(100_000))))
+    )
+    const offsets = (await Promise.all(calls)).map((one) => one.offset)
+    expect(offsets).toEqual([...offsets].sort((one, other) => one - other))
+    await orThrow(log.close())
   })
 
   it('keeps versions and conditions right for the batches behind it', async () => {

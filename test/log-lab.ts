@@ -1,12 +1,13 @@
 // What the tests of the log share: logs on a memory disk with a clock and ids of their own, everything that a log
 // answers as plain values, and folders as maps of bytes that a test can change and open again.
 
+import { right } from 'fp-ts/lib/Either.js'
 import { EventLog, orThrow } from '../src/index.ts'
 import type { Clock, Entropy, Event, NewEvent, ReplayElement, StoredEvent } from '../src/index.ts'
 import type { OpenOptions } from '../src/index.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import type { MemoryHooks } from '../src/disk/memory-calls.ts'
-import type { Disk } from '../src/port/disk.ts'
+import type { Disk, DiskFile } from '../src/port/disk.ts'
 
 export const folder = '/log'
 
@@ -140,4 +141,52 @@ export function namesOf(disk: Disk, extension: 'log' | 'idx'): string[] {
 export function recorded(event: NewEvent, eventId: string): Event {
   const kept = Object.entries({ ...event, eventId }).filter(([, value]) => value !== undefined)
   return Object.fromEntries(kept) as unknown as Event
+}
+
+/** A disk that knows which files are open. */
+export class HandleDisk implements Disk {
+  private readonly inner: Disk
+  private readonly files = new Set<DiskFile>()
+
+  constructor(inner: Disk) {
+    this.inner = inner
+  }
+
+  /** The names of the files that are open, in order. */
+  get handles(): readonly string[] {
+    return [...this.files].map(({ path }) => path.slice(path.lastIndexOf('/') + 1)).sort()
+  }
+
+  readonly list: Disk['list'] = (path) => this.inner.list(path)
+  readonly makeFolder: Disk['makeFolder'] = (path) => this.inner.makeFolder(path)
+  readonly rename: Disk['rename'] = (source, target) => this.inner.rename(source, target)
+  readonly remove: Disk['remove'] = (path) => this.inner.remove(path)
+  readonly syncFolder: Disk['syncFolder'] = (path) => this.inner.syncFolder(path)
+  readonly lock: Disk['lock'] = (path) => this.inner.lock(path)
+
+  readonly open: Disk['open'] = (path, mode) => {
+    const opened = this.inner.open(path, mode)
+    if (opened._tag === 'Left') return opened
+    const file = opened.right
+    const handle: DiskFile = {
+      path,
+      size: () => file.size(),
+      readSync: (target, position) => file.readSync(target, position),
+      read: (target, position) => file.read(target, position),
+      writeSync: (source, position) => file.writeSync(source, position),
+      truncate: (bytes) => file.truncate(bytes),
+      sync: () => file.sync(),
+      close: () => {
+        this.files.delete(handle)
+        file.close()
+      }
+    }
+    this.files.add(handle)
+    return right(handle)
+  }
+}
+
+/** Lets everything run that is ready to. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
