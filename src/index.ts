@@ -26,6 +26,7 @@ export {
   Corrupt,
   DiskFailed,
   DiskFull,
+  EventIdConflict,
   ForeignSegment,
   InvalidArgument,
   InvalidEvent,
@@ -40,11 +41,13 @@ export {
 } from './core/error.ts'
 export type {
   AppendError,
+  Condition,
   CorruptReason,
   DamagedRegion,
   DiskError,
   OpenError,
   ReplayError,
+  QueryCondition,
   StorageError,
   VersionCondition
 } from './core/error.ts'
@@ -57,7 +60,14 @@ export type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from './port/disk.
 export type { AggregateSummary, Durability, RebuildOptions, Receipt, Recovery } from './port/store.ts'
 export type { Replay, ReplayElement } from './replay/replay.ts'
 export type { Envelope, EventBody, NewRecorded, Recorded } from './replay/typed-event.ts'
-export type { AggregateOptions, AppendOptions, Loaded, Reducer, ReplayOptions } from './replay/typed-log.ts'
+export type {
+  AggregateOptions,
+  AppendOptions,
+  DecisionModel,
+  Loaded,
+  Reducer,
+  ReplayOptions
+} from './replay/typed-log.ts'
 
 export interface OpenOptions<A> {
   /** Decodes and encodes the events; it fixes their type for the whole log. Without one, payloads are unknown. */

@@ -20,10 +20,11 @@ const samples: {
   ],
   InvalidArgument: [new errors.InvalidArgument('limit', 'is negative'), ['limit', 'is negative'], false],
   ConditionFailed: [
-    new errors.ConditionFailed({ aggregateId: 'account-42', version: 5 }, Version(9)),
-    ['account-42', '5', '9'],
+    new errors.ConditionFailed({ aggregateId: 'account-42', version: 5 }, { actual: Version(9), offset: Offset(77) }),
+    ['account-42', '5', '9', '77'],
     false
   ],
+  EventIdConflict: [new errors.EventIdConflict('e-1', Offset(77)), ['e-1', '77'], false],
   NotFound: [new errors.NotFound('/log'), ['/log'], false],
   BadSegment: [new errors.BadSegment('/log/0', 'has no magic'), ['/log/0', 'has no magic'], false],
   UnsupportedVersion: [
@@ -92,10 +93,13 @@ describe('the union', () => {
         case 'InvalidEvent':
         case 'InvalidArgument':
         case 'InvalidOffset':
+        case 'EventIdConflict':
         case 'NotFound':
           return 'change the call'
         case 'ConditionFailed':
-          return `load ${error.condition.aggregateId} at ${error.actual}`
+          return 'aggregateId' in error.condition
+            ? `load ${error.condition.aggregateId} at ${error.actual}`
+            : `read from ${error.condition.after} on`
         case 'Overloaded':
         case 'DiskFull':
         case 'Locked':

@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { EventKeys } from '../src/core/event.ts'
+import type { EventKeys } from '../src/core/query.ts'
 import { matches, queryItems, type Query, type QueryItem } from '../src/core/query.ts'
 
 const event: EventKeys = { aggregateId: 'a', eventType: 'T', namespace: 'n', tags: ['x', 'y'] }

@@ -2,7 +2,7 @@
 // nothing.
 
 import { right } from 'fp-ts/lib/Either.js'
-import { InvalidOffset, type StoredEvent } from '../src/index.ts'
+import { InvalidOffset, type StoredEvent, type VersionCondition } from '../src/index.ts'
 import type { EventReader, ReadBatch, ReadRequest, Store } from '../src/port/store.ts'
 
 type Overrides = Partial<Store>
@@ -111,7 +111,7 @@ export const mutants: readonly Mutant[] = [
     mutant: 'an exact version is a minimum',
     overrides: (store) => ({
       append: async (request) => {
-        const [condition] = request.conditions
+        const [condition] = request.conditions as readonly VersionCondition[]
         const actual = condition === undefined ? right(0) : await store.version(condition.aggregateId)
         const isEnough = actual._tag === 'Right' && actual.right > Number(condition?.version)
         return store.append(isEnough ? { ...request, conditions: [] } : request)
@@ -130,7 +130,8 @@ export const mutants: readonly Mutant[] = [
     mutant: 'conditions are checked when the append is called',
     overrides: (store) => ({
       append: async (request) => {
-        const versions = request.conditions.map(({ aggregateId }) => store.version(aggregateId))
+        const conditions = request.conditions as readonly VersionCondition[]
+        const versions = conditions.map(({ aggregateId }) => store.version(aggregateId))
         const isNew = (await Promise.all(versions)).every((one) => one._tag === 'Right' && one.right === 0)
         return store.append(isNew ? { ...request, conditions: [] } : request)
       }

@@ -16,11 +16,11 @@ const attemptsMax = 5
 export async function execute(log: EventLog<BankEvent>, command: Command): Promise<Either<Refusal, Receipt>> {
   const aggregateId = command.accountId
   for (let attempt = 1; ; attempt++) {
-    const { state, version } = await orThrow(log.load(aggregateId, account))
+    const { state, condition } = await orThrow(log.load(aggregateId, account))
     const decision = decide(command, state)
     if (isLeft(decision)) return decision
     try {
-      return right(await orThrow(log.append(decision.right, { conditions: [{ aggregateId, version }] })))
+      return right(await orThrow(log.append(decision.right, { conditions: [condition] })))
     } catch (error) {
       if (!(error instanceof ConditionFailed) || attempt === attemptsMax) throw error
     }

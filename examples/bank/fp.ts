@@ -19,10 +19,10 @@ export function execute(log: EventLog<BankEvent>, command: Command, attemptsLeft
   const aggregateId = command.accountId
   return pipe(
     log.load(aggregateId, account),
-    TE.flatMap(({ state, version }) =>
+    TE.flatMap(({ state, condition }) =>
       pipe(
         TE.fromEither(decide(command, state)),
-        TE.flatMap((events) => log.append(events, { conditions: [{ aggregateId, version }] }))
+        TE.flatMap((events) => log.append(events, { conditions: [condition] }))
       )
     ),
     TE.orElse((error): Execution => {

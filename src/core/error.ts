@@ -3,6 +3,7 @@
 // what happened, to what, and what to do. Nothing in the library throws them but `orThrow`.
 
 import type { Offset, Version } from './brand.ts'
+import type { Query } from './query.ts'
 
 /** What `name` shows and what every error shares; `_tag` and `code` are set by each class. */
 abstract class ChronicleError extends Error {
@@ -50,20 +51,63 @@ export interface VersionCondition {
   readonly version: number | 'none' | 'exists'
 }
 
+/**
+ * What an append demands of the whole log: that no event from `after` on (default: from the first) matches the query.
+ * This is the dynamic consistency boundary of dcb.events: a decision holds while nothing it rests on has been added.
+ */
+export interface QueryCondition {
+  readonly noneMatch: Query
+  /** Where the log ended when the decision was read; an event that begins at this offset or behind it counts. */
+  readonly after?: Offset
+}
+
+export type Condition = VersionCondition | QueryCondition
+
+/** What was found instead of what a condition demands. */
+export interface ConditionFinding {
+  /** The version of the condition's aggregate, 0 when it has no event; undefined for a query. */
+  readonly actual: Version | undefined
+  /**
+   * The newest event that stands against the condition, or where it begins that there is one if every event does;
+   * undefined when it is an event that is missing.
+   */
+  readonly offset: Offset | undefined
+}
+
 /** A condition did not hold, so the batch was not written. Load again, decide again, append again. */
 export class ConditionFailed extends ChronicleError {
   readonly _tag = 'ConditionFailed'
   readonly code = 'CHRONICLE_CONDITION_FAILED'
-  readonly condition: VersionCondition
-  readonly expected: number | 'none' | 'exists'
-  /** The aggregate's version that was found; 0 when it has no event. */
-  readonly actual: Version
-  constructor(condition: VersionCondition, actual: Version) {
-    const { aggregateId, version } = condition
-    super(`"${aggregateId}" was expected at version ${version} and is at ${actual}; load it again and retry`)
+  readonly condition: Condition
+  readonly expected: number | 'none' | 'exists' | 'no match'
+  readonly actual: Version | undefined
+  readonly offset: Offset | undefined
+  constructor(condition: Condition, finding: ConditionFinding) {
+    super(
+      'noneMatch' in condition
+        ? `no event from offset ${condition.after ?? 0} on was to match ${JSON.stringify(condition.noneMatch)}, and the ` +
+            `one at offset ${finding.offset} does; read again and retry`
+        : `"${condition.aggregateId}" was expected at version ${condition.version} and is at ${finding.actual}` +
+            `${finding.offset === undefined ? '' : ` (offset ${finding.offset})`}; load it again and retry`
+    )
     this.condition = condition
-    this.expected = version
-    this.actual = actual
+    this.expected = 'noneMatch' in condition ? 'no match' : condition.version
+    this.actual = finding.actual
+    this.offset = finding.offset
+  }
+}
+
+/** An append repeats the id of an event that is in the log with other content; nothing was written. */
+export class EventIdConflict extends ChronicleError {
+  readonly _tag = 'EventIdConflict'
+  readonly code = 'CHRONICLE_EVENT_ID_CONFLICT'
+  readonly eventId: string
+  /** The event in the log. */
+  readonly offset: Offset
+  constructor(eventId: string, offset: Offset) {
+    super(`the event "${eventId}" is in the log at offset ${offset} with other content; give a new event a new id`)
+    this.eventId = eventId
+    this.offset = offset
   }
 }
 
@@ -332,6 +376,7 @@ export type AppendError =
   | InvalidEvent
   | InvalidArgument
   | ConditionFailed
+  | EventIdConflict
   | Closed
   | ReadOnly
   | Poisoned

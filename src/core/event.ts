@@ -12,6 +12,7 @@ import * as t from 'io-ts'
 import type { Offset, Version } from './brand.ts'
 import { canonicalJson, pathStep, quote, thrownText } from './canon.ts'
 import { InvalidEvent } from './error.ts'
+import type { EventKeys } from './query.ts'
 import { depthMax, nameBytesMax, tagsMax } from './limit.ts'
 
 /** An event as it is stored and read. Optional fields are absent, never undefined. */
@@ -47,14 +48,6 @@ export interface StoredEvent<E = Event> {
   /** When the log wrote it, in ms since the epoch; never less than that of the event before. */
   readonly writeTimestampMs: number
   readonly event: E
-}
-
-/** What an event is found by. */
-export interface EventKeys {
-  readonly aggregateId: string
-  readonly eventType: string
-  readonly namespace: string | undefined
-  readonly tags: readonly string[]
 }
 
 /** An event that was accepted and serialised. */

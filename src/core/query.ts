@@ -1,7 +1,13 @@
 // Queries in the manner of dcb.events: a query is an OR of items; within an item the types are ORed, the tags ANDed,
 // and every term that is given must hold. An item without terms, and a query without items, match every event.
 
-import type { EventKeys } from './event.ts'
+/** What an event is found by. */
+export interface EventKeys {
+  readonly aggregateId: string
+  readonly eventType: string
+  readonly namespace: string | undefined
+  readonly tags: readonly string[]
+}
 
 export interface QueryItem {
   /** The event has one of these types. An empty list says nothing. */

@@ -12,6 +12,7 @@ import { Closed, type DamagedRegion, type DiskError } from '../core/error.ts'
 import { IndexDamaged, type IndexError, type SegmentIndex } from '../indexing/segment-index.ts'
 import { IndexFile } from '../indexing/index-file.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
+import type { QueryItem } from '../core/query.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
 import type { AggregateSummary } from '../port/store.ts'
@@ -84,18 +85,28 @@ export class Catalog {
     return opened
   }
 
+  /** Asks a segment's index now. StaleIndex: rebuild it, then ask again. */
+  ask<T>(
+    segment: Segment,
+    question: (index: SegmentIndex) => Either<IndexError, T>
+  ): Either<DiskError | StaleIndex, T> {
+    const answer = question(segment.index)
+    if (answer._tag === 'Right') return answer
+    return left(answer.left._tag === 'IndexDamaged' ? new StaleIndex(segment) : answer.left)
+  }
+
   /**
    * The aggregate's version, 0 when it has no event. Sealed segments are asked from the newest to the oldest.
    * StaleIndex: rebuild that segment's index, then ask again.
    */
   version(aggregateId: string): Either<DiskError | StaleIndex, number> {
-    const active = ask(this.active(), (index) => index.version(aggregateId))
+    const active = this.ask(this.active(), (index) => index.version(aggregateId))
     if (active._tag === 'Left' || active.right > 0) return active
     const cached = this.sealedVersions.get(aggregateId)
     if (cached !== undefined) return right(cached)
     let version = 0
     for (let place = this.segments.length - 2; place >= 0 && version === 0; place--) {
-      const found = ask(this.segments[place] as Segment, (index) => index.version(aggregateId))
+      const found = this.ask(this.segments[place] as Segment, (index) => index.version(aggregateId))
       if (found._tag === 'Left') return found
       version = found.right
     }
@@ -104,13 +115,28 @@ export class Catalog {
     return right(version)
   }
 
+  /**
+   * The newest event from `since` on that matches one of the items, or undefined; segments are asked from the newest
+   * to the oldest. StaleIndex: rebuild that segment's index, then ask again.
+   */
+  lastMatch(items: readonly QueryItem[], since: number): Either<DiskError | StaleIndex, number | undefined> {
+    for (let place = this.segments.length - 1; place >= 0; place--) {
+      const segment = this.segments[place] as Segment
+      if (segment.end <= since) break
+      const found = this.ask(segment, (index) => index.select(items, since))
+      if (found._tag === 'Left') return found
+      if (found.right.length > 0) return right(found.right.at(-1))
+    }
+    return right(undefined)
+  }
+
   /** Asks a segment's index, and rebuilds it when it turns out damaged. */
   async query<T>(
     segment: Segment,
     question: (index: SegmentIndex) => Either<IndexError, T>
   ): Promise<Either<DiskError, T>> {
     for (;;) {
-      const answer = ask(segment, question)
+      const answer = this.ask(segment, question)
       if (answer._tag === 'Right') return answer
       if (answer.left._tag !== 'StaleIndex') return left(answer.left)
       const rebuilt = await this.rebuild(segment)
@@ -276,13 +302,4 @@ function* mergeSummaries(
       if (heads[place]?.aggregateId === aggregateId) yield* pull(place)
     }
   }
-}
-
-function ask<T>(
-  segment: Segment,
-  question: (index: SegmentIndex) => Either<IndexError, T>
-): Either<DiskError | StaleIndex, T> {
-  const answer = question(segment.index)
-  if (answer._tag === 'Right') return answer
-  return left(answer.left._tag === 'IndexDamaged' ? new StaleIndex(segment) : answer.left)
 }

@@ -5,11 +5,12 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import { ConditionFailed, InvalidEvent, type DiskError, type VersionCondition } from '../core/error.ts'
+import { InvalidEvent, type ConditionFailed, type DiskError, type InvalidArgument } from '../core/error.ts'
 import { recordJson, type EncodedEvent } from '../core/event.ts'
 import { frameOverheadBytes, frameSeed, sealFrame } from '../core/frame.ts'
 import { batchBytesMax, payloadBytesMax } from '../core/limit.ts'
 import type { AppendRequest, Receipt } from '../port/store.ts'
+import { checkConditions, type ConditionContext } from './condition.ts'
 
 /** Where the log ends. */
 export interface Tail {
@@ -21,13 +22,11 @@ export interface Tail {
   readonly stated: number
 }
 
-export interface PlanContext {
+export interface PlanContext extends ConditionContext {
   readonly logId: number
   readonly nowMs: number
   /** Everything before this offset is known to be on disk. */
   readonly durable: number
-  /** The aggregate's version behind the tail, with what the group at hand has planned. */
-  readonly versionOf: (aggregateId: string) => Either<DiskError, number>
 }
 
 /** A frame as it was planned, with what the index needs of it. */
@@ -83,36 +82,13 @@ export function planBatch(
   request: AppendRequest,
   tail: Tail,
   context: PlanContext & { readonly buffer: FrameBuffer }
-): Either<ConditionFailed | InvalidEvent | DiskError, Plan> {
+): Either<ConditionFailed | InvalidArgument | InvalidEvent | DiskError, Plan> {
   const start = context.buffer.length
-  const unmet = checkConditions(request.conditions, context.versionOf)
-  if (unmet._tag === 'Left') return unmet
+  const met = checkConditions(request.conditions, tail.end, context)
+  if (met._tag === 'Left') return met
   const plan = planFrames(request, tail, context)
   if (plan._tag === 'Left') context.buffer.length = start
   return plan
-}
-
-function checkConditions(
-  conditions: readonly VersionCondition[],
-  versionOf: PlanContext['versionOf']
-): Either<ConditionFailed | DiskError, void> {
-  for (const condition of conditions) {
-    const found = versionOf(condition.aggregateId)
-    if (found._tag === 'Left') return found
-    if (!holds(condition, found.right)) return left(new ConditionFailed(condition, found.right as Version))
-  }
-  return right(undefined)
-}
-
-function holds(condition: VersionCondition, version: number): boolean {
-  switch (condition.version) {
-    case 'none':
-      return version === 0
-    case 'exists':
-      return version > 0
-    default:
-      return version === condition.version
-  }
 }
 
 function planFrames(

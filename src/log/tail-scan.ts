@@ -3,7 +3,8 @@
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
 import type { DamagedRegion, DiskError } from '../core/error.ts'
-import { decodeRecord, type EventKeys } from '../core/event.ts'
+import { decodeRecord } from '../core/event.ts'
+import type { EventKeys } from '../core/query.ts'
 import { frameBytes, frameContinues } from '../core/frame.ts'
 import type { IndexedFrame, MemoryIndex } from '../indexing/memory-index.ts'
 import { keysOf } from './index-scan.ts'

@@ -27,7 +27,9 @@ import type { Clock } from '../port/clock.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { AppendRequest, Receipt } from '../port/store.ts'
 import type { Catalog, StaleIndex } from './catalog.ts'
-import { FrameBuffer, planBatch, type Plan, type Tail } from './plan.ts'
+import { findWritten } from './duplicate.ts'
+import { Group, type Pending, type PlannedBatch } from './group.ts'
+import { FrameBuffer, planBatch, type Tail } from './plan.ts'
 import type { Marker } from './marker.ts'
 import { createSegment } from './segment.ts'
 
@@ -41,23 +43,11 @@ export interface WriterOptions {
   readonly pendingBytes: number
 }
 
-/** A batch that was taken and is not written. */
-interface Pending {
-  readonly request: AppendRequest
-  readonly bytes: number
-  readonly settle: (result: Either<AppendError, Receipt>) => void
-}
-
 /** A batch, or a caller of `sync`, that waits until everything before `end` is on disk. */
 interface Waiter {
   readonly end: number
   readonly bytes: number
   readonly settle: (result: Either<Poisoned, void>) => void
-}
-
-interface PlannedBatch {
-  readonly pending: Pending
-  readonly plan: Plan
 }
 
 /** What is chained to it runs as a microtask; queueMicrotask costs more, since Node makes a resource for each. */
@@ -187,50 +177,57 @@ export class Writer {
   }
 
   /** Plans batches from the head of the queue into the buffer and takes them off it; refused ones are settled. */
-  private planGroup(): PlannedBatch[] {
+  private planGroup(): readonly PlannedBatch[] {
     const { catalog, clock, segmentBytes } = this.options
     const { base } = catalog.active()
-    const group: PlannedBatch[] = []
-    const versions = new Map<string, number>()
-    let { tail } = this
-    let stale: StaleIndex | undefined
-    const versionOf = (aggregateId: string): Either<DiskError, number> => {
-      const planned = versions.get(aggregateId)
-      if (planned !== undefined) return right(planned)
-      const found = catalog.version(aggregateId)
-      if (found._tag === 'Right') return found
-      if (found.left._tag !== 'StaleIndex') return left(found.left)
-      stale = found.left
-      return right(0)
-    }
+    const group = new Group(catalog)
+    const { batches, versionOf, lastMatch } = group
     const { logId } = catalog.options
-    const context = { logId, buffer: this.buffer, nowMs: clock.nowMs(), durable: this.durable, versionOf }
+    const context = { logId, buffer: this.buffer, nowMs: clock.nowMs(), durable: this.durable, versionOf, lastMatch }
+    let { tail } = this
     let taken = 0
-    while (taken < this.queue.length && this.buffer.length < groupBytes && (this.alone === 0 || group.length === 0)) {
+    while (taken < this.queue.length && this.buffer.length < groupBytes && (this.alone === 0 || batches.length === 0)) {
       const pending = this.queue[taken] as Pending
       const before = this.buffer.length
       const plan = planBatch(pending.request, tail, context)
       const full = plan._tag === 'Right' && plan.right.tail.end - base > segmentBytes && tail.end > base
       // A refusal may rest on batches that are planned and not written: it is final only behind what is written.
-      const premature = plan._tag === 'Left' && group.length > 0
-      if (stale !== undefined || full || premature) {
+      const premature = plan._tag === 'Left' && batches.length > 0
+      const refused = plan._tag === 'Left' && !premature && group.stale === undefined
+      if (refused) group.stale = this.answerRefused(pending, plan.left)
+      if (group.stale !== undefined || full || premature) {
         this.buffer.length = before
         // What is planned is written first; the next round finds this batch at the head.
-        if (group.length === 0) this.hold(stale === undefined ? this.roll() : this.rebuild(stale))
+        if (batches.length === 0) this.hold(group.stale === undefined ? this.roll() : this.rebuild(group.stale))
         break
       }
       taken++
       this.queuedBytes -= pending.bytes
-      if (plan._tag === 'Left') this.settle(pending, plan)
-      else {
-        group.push({ pending, plan: plan.right })
-        for (const { event, version } of plan.right.frames) versions.set(event.aggregateId, version)
-        tail = plan.right.tail
-      }
+      if (plan._tag === 'Left') continue
+      group.add(pending, plan.right)
+      tail = plan.right.tail
     }
     if (taken === this.queue.length) this.queue = []
     else this.queue.splice(0, taken)
-    return group
+    return batches
+  }
+
+  /** A batch whose condition failed may have been written by an earlier call: then it gets that call's receipt. */
+  private answerRefused(pending: Pending, error: AppendError): StaleIndex | undefined {
+    const { request } = pending
+    const written = error._tag === 'ConditionFailed' ? findWritten(this.options.catalog, request) : right(undefined)
+    if (written._tag === 'Left') {
+      if (written.left._tag === 'StaleIndex') return written.left
+      this.settle(pending, written as Either<AppendError, never>)
+    } else if (written.right === undefined) {
+      this.settle(pending, left(error))
+    } else {
+      const receipt = { ...written.right, durability: request.durability, duplicate: true }
+      if (request.durability === 'buffered' || receipt.nextOffset <= this.durable) this.settle(pending, right(receipt))
+      else this.awaitSync(pending, receipt)
+      if (this.waiters.length > 0) this.startSync()
+    }
+    return undefined
   }
 
   private commit(group: readonly PlannedBatch[]): void {

@@ -5,6 +5,8 @@
 // - Batches are atomic and ordered: a reader sees all of a batch or nothing of it, and every reader the same order.
 // - `append` takes a batch in the order of the calls. 'buffered' resolves when the batch survives a crash of the
 //   process, 'synced' when it survives a power cut.
+// - A batch whose condition fails only because the same events (by id and content) are in the log already, as one
+//   batch, was written by an earlier call: it gets that batch's receipt, marked `duplicate`.
 // - After Poisoned the outcome of the append is unknown; after every other Left nothing of it was written.
 // - A read runs to the end that the log had at its first `next`, unless `until` stops it before.
 // - A damaged region is one Left(Corrupt) in its place among the events; reading goes on behind it. Corrupt and
@@ -26,7 +28,7 @@ import type {
   InvalidOffset,
   ReadOnly,
   ReplayError,
-  VersionCondition
+  Condition
 } from '../core/error.ts'
 import type { EncodedEvent, StoredEvent } from '../core/event.ts'
 import type { QueryItem } from '../core/query.ts'
@@ -38,7 +40,7 @@ export interface AppendRequest {
   /** One to batchEventsMax events, written as one atomic batch. */
   readonly events: readonly EncodedEvent[]
   /** All must hold when the batch is written, or it is not written. */
-  readonly conditions: readonly VersionCondition[]
+  readonly conditions: readonly Condition[]
   readonly durability: Durability
 }
 

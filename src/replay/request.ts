@@ -3,7 +3,8 @@
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import type { Offset } from '../core/brand.ts'
-import { InvalidArgument, type InvalidEvent, type ReplayError, type VersionCondition } from '../core/error.ts'
+import { InvalidArgument, type InvalidEvent, type ReplayError, type Condition } from '../core/error.ts'
+import type { QueryCondition, VersionCondition } from '../core/error.ts'
 import { encodeEvent, type EncodedEvent } from '../core/event.ts'
 import { batchEventsMax } from '../core/limit.ts'
 import type { AppendRequest, Durability, EventReader } from '../port/store.ts'
@@ -12,7 +13,7 @@ import { encodeBody } from './typed-event.ts'
 export interface Encoding {
   readonly codec: t.Any
   readonly newEventId: () => string
-  readonly conditions: readonly VersionCondition[] | undefined
+  readonly conditions: readonly Condition[] | undefined
   readonly durability: Durability
 }
 
@@ -30,7 +31,9 @@ export function appendRequest(
   }
   const wrong = conditions.findIndex((condition) => !isCondition(condition))
   if (wrong !== -1) {
-    const reason = "needs an aggregateId and a version, which is an integer from 0, 'none' or 'exists'"
+    const reason =
+      "is either { aggregateId, version } with an integer from 0, 'none' or 'exists', or { noneMatch, after } with a " +
+      'query and an offset'
     return left(new InvalidArgument(`conditions[${wrong}]`, reason))
   }
   const encoded: EncodedEvent[] = []
@@ -43,9 +46,13 @@ export function appendRequest(
   return right({ events: encoded, conditions: conditions.map((condition) => ({ ...condition })), durability })
 }
 
-function isCondition(condition: unknown): condition is VersionCondition {
+function isCondition(condition: unknown): condition is Condition {
   if (typeof condition !== 'object' || condition === null) return false
-  const { aggregateId, version } = condition as Partial<VersionCondition>
+  const { aggregateId, version, noneMatch, after } = condition as Partial<VersionCondition & QueryCondition>
+  if ('noneMatch' in condition) {
+    const isQuery = typeof noneMatch === 'object' && noneMatch !== null
+    return isQuery && aggregateId === undefined && offsetFault('after', after) === undefined
+  }
   if (typeof aggregateId !== 'string') return false
   return version === 'none' || version === 'exists' || (Number.isSafeInteger(version) && (version as number) >= 0)
 }

@@ -5,7 +5,8 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type * as t from 'io-ts'
 import { Version, type Offset } from '../core/brand.ts'
-import { InvalidArgument, type AppendError, type ReplayError, type VersionCondition } from '../core/error.ts'
+import { InvalidArgument, type AppendError, type ReplayError, type Condition } from '../core/error.ts'
+import type { QueryCondition, VersionCondition } from '../core/error.ts'
 import type { Aborted, Closed, Corrupt, DiskError, InvalidOffset, Poisoned, ReadOnly } from '../core/error.ts'
 import { AnyEvent, type StoredEvent } from '../core/event.ts'
 import { orThrow } from './or-throw.ts'
@@ -19,7 +20,7 @@ import { Replay, type ReplayElement } from './replay.ts'
 
 export interface AppendOptions {
   /** What must hold when the batch is written; else nothing is, and the answer is ConditionFailed. */
-  readonly conditions?: readonly VersionCondition[] | undefined
+  readonly conditions?: readonly Condition[] | undefined
 }
 
 export interface ReplayOptions {
@@ -47,10 +48,19 @@ export interface Reducer<S, E> {
   readonly evolve: (state: S, event: E) => S
 }
 
-/** An aggregate's state, and the version to name in a condition when appending to it. */
+/** An aggregate's state. */
 export interface Loaded<S> {
   readonly state: S
   readonly version: Version
+  /** Holds as long as nothing is appended to the aggregate: for the append that rests on this state. */
+  readonly condition: VersionCondition
+}
+
+/** What was decided on: the state that a query's events make. */
+export interface DecisionModel<S> {
+  readonly state: S
+  /** Holds as long as no event is appended that the query would have read: for the append that rests on this state. */
+  readonly condition: QueryCondition
 }
 
 export interface TypedLogOptions<A> {
@@ -168,7 +178,27 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
         state = reducer.evolve(state, stored.event)
         version = stored.version
       })
-      return failed === undefined ? right({ state, version }) : left(failed)
+      return failed === undefined ? right({ state, version, condition: { aggregateId, version } }) : left(failed)
+    }
+  }
+
+  /**
+   * The state that a query's events make, whatever aggregates they are of, with the condition for the append that
+   * rests on it: a dynamic consistency boundary (dcb.events). A Left when one of the events may be lost.
+   * @example
+   * const taken = await orThrow(log.decide({ tags: ['username:ada'] }, { initial: false, evolve: () => true }))
+   * if (!taken.state) await orThrow(log.append(registered, { conditions: [taken.condition] }))
+   */
+  decide<S>(query: Query, reducer: Reducer<S, Recorded<A>>): TaskEither<ReplayError, DecisionModel<S>> {
+    return async () => {
+      let state = reducer.initial
+      // Read up to here and no further: what is appended meanwhile is what the condition is there to see.
+      const after = this.store.end()
+      const source = this.store.read({ ...everything, until: after, query: queryItems(query) })
+      const failed = await this.each(source, (stored) => {
+        state = reducer.evolve(state, stored.event)
+      })
+      return failed === undefined ? right({ state, condition: { noneMatch: query, after } }) : left(failed)
     }
   }
 
@@ -226,12 +256,19 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
   }
 
   /** Visits an aggregate's events in order, up to the first error, which is returned. */
-  private async eachOf(
+  private eachOf(
     aggregateId: string,
     visit: (stored: StoredEvent<Recorded<A>>) => void
   ): Promise<ReplayError | undefined> {
     const source = this.store.read({ ...everything, query: [{ aggregateId }] })
-    const reader = decodingReader(new AggregateReader(source, { fromVersion: 1, limit: undefined }), this.codec)
+    return this.each(new AggregateReader(source, { fromVersion: 1, limit: undefined }), visit)
+  }
+
+  private async each(
+    source: EventReader,
+    visit: (stored: StoredEvent<Recorded<A>>) => void
+  ): Promise<ReplayError | undefined> {
+    const reader = decodingReader(source, this.codec)
     try {
       for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) {
         const failed = visitBatch(batch, visit)

@@ -1,0 +1,60 @@
+// The batches that will go to the disk in one write, while they are being planned. What is asked of the log is answered
+// with what the group has planned, so that the second batch of a turn stands behind the first.
+
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import type { AppendError, DiskError } from '../core/error.ts'
+import { matches, type QueryItem } from '../core/query.ts'
+import type { AppendRequest, Receipt } from '../port/store.ts'
+import type { Catalog, StaleIndex } from './catalog.ts'
+import type { ConditionContext } from './condition.ts'
+import type { Plan } from './plan.ts'
+
+/** A batch that was taken and is not written. */
+export interface Pending {
+  readonly request: AppendRequest
+  readonly bytes: number
+  readonly settle: (result: Either<AppendError, Receipt>) => void
+}
+
+export interface PlannedBatch {
+  readonly pending: Pending
+  readonly plan: Plan
+}
+
+export class Group implements ConditionContext {
+  readonly batches: PlannedBatch[] = []
+  /** The index that must be rebuilt before the answers mean anything; set by a question. */
+  stale: StaleIndex | undefined
+  private readonly catalog: Catalog
+  private readonly versions = new Map<string, number>()
+
+  constructor(catalog: Catalog) {
+    this.catalog = catalog
+  }
+
+  add(pending: Pending, plan: Plan): void {
+    this.batches.push({ pending, plan })
+    for (const { event, version } of plan.frames) this.versions.set(event.aggregateId, version)
+  }
+
+  readonly versionOf = (aggregateId: string): Either<DiskError, number> => {
+    const planned = this.versions.get(aggregateId)
+    return planned === undefined ? this.settled(this.catalog.version(aggregateId), 0) : right(planned)
+  }
+
+  readonly lastMatch = (items: readonly QueryItem[], since: number): Either<DiskError, number | undefined> => {
+    for (let place = this.batches.length - 1; place >= 0; place--) {
+      const { frames } = (this.batches[place] as PlannedBatch).plan
+      const found = frames.findLast(({ offset, event }) => offset >= since && matches(items, event))
+      if (found !== undefined) return right(found.offset)
+    }
+    return this.settled(this.catalog.lastMatch(items, since), undefined)
+  }
+
+  private settled<T>(answer: Either<DiskError | StaleIndex, T>, unknown: T): Either<DiskError, T> {
+    if (answer._tag === 'Right') return answer
+    if (answer.left._tag !== 'StaleIndex') return left(answer.left)
+    this.stale = answer.left
+    return right(unknown)
+  }
+}
