@@ -3,10 +3,22 @@
 
 import * as fc from 'fast-check'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
-import { defineEvents, Offset, orThrow, type EventLog, type NewRecorded, type Recorded } from '../src/index.ts'
+import {
+  defineEvents,
+  EventLog,
+  Offset,
+  orThrow,
+  type NewEvent,
+  type NewRecorded,
+  type Receipt,
+  type Recorded
+} from '../src/index.ts'
 import { projectionResumes, projectionSurvivesCrash, projectionSurvivesDamage, newEvent } from '../src/testing.ts'
+import { crashProperty } from '../src/testing/projection-crash.ts'
+import { projectedFolder, type OpenProjected, type ProjectedLog } from '../src/testing/projection-subject.ts'
 
 const Bank = defineEvents(
   { namespace: 'bank' },
@@ -231,6 +243,52 @@ describe('the property of crashes', () => {
   })
 })
 
+describe('the property of crashes, on a log that lies', () => {
+  type Append = ProjectedLog<NewEvent>['append']
+
+  /** The log with another way to append. */
+  function lying(appends: (log: EventLog) => Partial<Record<'append' | 'appendSync', Append>>) {
+    const open: OpenProjected<ProjectedLog<NewEvent>> = (opening) => async () => {
+      const opened = await EventLog.open(projectedFolder, opening)()
+      if (opened._tag === 'Left') return opened
+      const log = opened.right
+      const honest: ProjectedLog<NewEvent> = {
+        get end() {
+          return log.end
+        },
+        append: (batch, options) => log.append(batch, options),
+        appendSync: (batch, options) => log.appendSync(batch, options),
+        sync: () => log.sync(),
+        rebuildIndex: () => log.rebuildIndex(),
+        close: () => log.close(),
+        replay: () => log.replay()
+      }
+      return right(Object.assign(honest, appends(log)))
+    }
+    return crashProperty(open, { events, project: async (log) => right(log.end) })
+  }
+
+  it('finds that a batch is lost which was acknowledged as synced', async () => {
+    const property = lying((log) => ({
+      appendSync: (batch) =>
+        TE.map((receipt: Receipt) => ({ ...receipt, durability: 'synced' as const }))(log.append(batch))
+    }))
+    expect((await failureOf(property)).story).toMatch(/^after a power cut .* the log ends at \d+, before what was ackn/)
+  })
+
+  it('finds that a batch is not atomic', async () => {
+    const property = lying((log) => ({
+      append: (batch) => async () => {
+        const receipts = await Promise.all(batch.map((one) => log.append(one)()))
+        return receipts.at(-1) ?? log.append([])()
+      }
+    }))
+    expect((await failureOf(property)).story).toMatch(/ the log ends at \d+, inside of a batch$/)
+  })
+
+  it('finds nothing when it does not', () => fc.assert(lying(() => ({}))))
+})
+
 describe('the property of resuming', () => {
   it('finds a projection that resumes with offset instead of nextOffset', async () => {
     const property = projectionResumes({
@@ -265,7 +323,7 @@ describe('the property of resuming', () => {
     })
     const { counterexample } = await failureOf(property, 3_000)
     const types = counterexample.steps.map(({ type }) => type).join(' ')
-    expect(types).toMatch(/^(?:append )+catchUp crash(?: append)+$/)
+    expect(types).toMatch(/^(?:append )+catchUp crash(?: append)+(?: catchUp)?$/)
     expect(counterexample.steps.length).toBeLessThan(8)
   })
 

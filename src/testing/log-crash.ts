@@ -22,16 +22,19 @@ export type LogCrash =
 /** Any crash; shrinks to a power cut that keeps nothing of what was not synced. */
 export function logCrash(): fc.Arbitrary<LogCrash> {
   const some = fc.array(fc.nat({ max: 2_000 }), { minLength: 1, maxLength: 12 })
-  return fc.oneof(
-    fc.record({
-      kind: fc.constant('power cut' as const),
-      keeps: fc.oneof(fc.constant('nothing' as const), fc.constant('everything' as const), some)
-    }),
-    fc.record({
-      kind: fc.constant('kill' as const),
-      tornBytes: fc.option(fc.nat({ max: 2_000 }), { nil: undefined })
-    })
-  )
+  const powerCut = fc.record({
+    kind: fc.constant('power cut' as const),
+    keeps: fc.oneof(
+      { weight: 3, arbitrary: fc.constant('nothing' as const) },
+      { weight: 1, arbitrary: fc.constant('everything' as const) },
+      { weight: 2, arbitrary: some }
+    )
+  })
+  const kill = fc.record({
+    kind: fc.constant('kill' as const),
+    tornBytes: fc.option(fc.nat({ max: 2_000 }), { nil: undefined })
+  })
+  return fc.oneof({ weight: 3, arbitrary: powerCut }, { weight: 1, arbitrary: kill })
 }
 
 /** The disk after the crash; the old one stays as it is. */

@@ -47,13 +47,17 @@ export function resumeProperty<E extends { readonly aggregateId: string }, L ext
   open: OpenProjected<L>,
   options: ResumeOptions<L, E, C>
 ): fc.IAsyncPropertyWithHooks<[ResumeCase<E>]> {
-  const step = fc.oneof(
-    { weight: 3, arbitrary: plainCommand() },
-    { weight: 4, arbitrary: fc.constant({ type: 'catchUp' as const }) },
-    { weight: 3, arbitrary: fc.record({ type: fc.constant('crash' as const), crash: logCrash() }) }
+  const catchUp = { type: 'catchUp' as const }
+  const crash = logCrash().map((one) => ({ type: 'crash' as const, crash: one }))
+  const steps = fc.oneof(
+    { weight: 3, arbitrary: plainCommand().map((command) => [command]) },
+    { weight: 4, arbitrary: fc.constant([catchUp]) },
+    { weight: 1, arbitrary: crash.map((one) => [one]) },
+    // The moment that hurts most: right behind a checkpoint.
+    { weight: 3, arbitrary: crash.map((one) => [catchUp, one]) }
   )
   const cases = fc.record({
-    steps: wovenCommands(options.events, { next: step }),
+    steps: wovenCommands(options.events, { next: steps }).map((woven) => woven.flat()),
     segmentBytes: projectedSegmentBytes(),
     damage: fc.oneof(fc.constant([]), logDamage())
   })

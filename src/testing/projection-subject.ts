@@ -48,11 +48,12 @@ export class ProjectionWorld<L> {
 
   constructor(open: OpenProjected<L>, segmentBytes: number) {
     let nowMs = 1_700_000_000_000
+    // Ids of one length: events of the same fields take the same bytes, and a log that lost some can look as before.
     let ids = 0
     this.#open = open
     this.#rest = {
       clock: { nowMs: () => nowMs++, every: () => () => {} },
-      entropy: { u32: () => 0x51ed_1e55, eventId: () => `event-${++ids}` },
+      entropy: { u32: () => 0x51ed_1e55, eventId: () => `event-${String(++ids).padStart(6, '0')}` },
       segmentBytes
     }
   }
