@@ -4,8 +4,14 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { EventLog } from '../src/index.ts'
 import type { MemoryCall, MemoryFault, MemoryOperation } from '../src/disk/memory-calls.ts'
+import { MemoryDisk } from '../src/disk/memory.ts'
+import { Chance } from '../src/testing/crash-chance.ts'
+import { checkState, type CheckContext } from '../src/testing/crash-check.ts'
 import { faultRun, type FaultReport } from '../src/testing/crash-fault.ts'
+import { Ledger } from '../src/testing/crash-ledger.ts'
+import type { CrashState } from '../src/testing/crash-state.ts'
 import type { OpenCrashLog } from '../src/testing/crash-subject.ts'
+import { CrashClock, crashEntropy } from '../src/testing/crash-workload.ts'
 
 const open: OpenCrashLog = (opening) => EventLog.open('/log', opening)()
 
@@ -94,6 +100,62 @@ describe('one failing call', () => {
       }
     }
   })
+})
+
+/** A log whose last batches a power cut has torn, and the account of what must be in it. */
+async function tornLog(seed: number): Promise<{ readonly state: CrashState; readonly context: CheckContext }> {
+  const chance = new Chance(seed)
+  const ledger = new Ledger()
+  const opening = { segmentBytes: 700, sync: undefined, clock: new CrashClock(), entropy: crashEntropy(chance) }
+  const disk = new MemoryDisk()
+  const opened = await open({ ...opening, disk, readOnly: false })
+  expect(opened._tag).toBe('Right')
+  const log = (opened as Extract<typeof opened, { readonly _tag: 'Right' }>).right
+  for (let round = 0; round < 6; round++) {
+    const fill = '{'.repeat(chance.below(300))
+    const events = [0, 1].map((place) => ({
+      ...{ aggregateId: 'a', eventId: `${round}-${place}`, eventType: 'T', payload: fill }
+    }))
+    const batch = ledger.issue(events)
+    ledger.settle(batch, await (round < 3 ? log.appendSync(events) : log.append(events))())
+  }
+  const { synced } = ledger.acknowledged
+  const acknowledged = { buffered: synced, synced, refusals: 0 }
+  const cut = disk.crash((count) => chance.below(count))
+  return {
+    state: { disk: cut, acknowledged, durable: true, label: `seed ${seed}`, seed },
+    context: { open, opening, ledger }
+  }
+}
+
+it('a recovery that meets an error at any call loses nothing, and the next one goes on', async () => {
+  let failures = 0
+  let torn = 0
+  for (let seed = 0; seed < 12; seed++) {
+    const { state, context } = await tornLog(seed)
+    const whole = await checkState(state, context, { innerPercent: 0, thorough: true })
+    if (whole.torn) torn++
+    for (let index = 0; ; index++) {
+      const disk = state.disk.clone()
+      let hit = false
+      disk.arm({
+        fault: (call) => {
+          hit ||= call.index === index
+          return call.index === index && !isAboveTheLog(call) ? 'EIO' : undefined
+        }
+      })
+      const opened = await open({ ...context.opening, disk, readOnly: false })
+      if (!hit) break
+      disk.arm({})
+      const errno = opened._tag === 'Left' && 'errno' in opened.left ? opened.left.errno : undefined
+      if (errno !== undefined) failures++
+      const after = { ...state, disk: disk.clone(), durable: false, label: `${state.label}, call ${index}` }
+      const { events } = await checkState(after, context, { innerPercent: 0, thorough: false })
+      expect(events, after.label).toEqual(whole.events)
+    }
+  }
+  expect(torn).toBeGreaterThan(4)
+  expect(failures).toBeGreaterThan(100)
 })
 
 describe('a cause that stays for a while', () => {

@@ -101,6 +101,8 @@ async function live(life: Life, options: CrashOptions): Promise<CheckContext> {
   const workload = { disk, open: options.open, opening, clock, chance, ledger, life: life.life, steps: options.steps }
   await new Workload(opened.right, shown, workload).run()
   disk.arm({})
+  const { acknowledged } = ledger
+  take({ disk: disk.processCrash(), acknowledged, durable: false, label: 'a kill at the end', seed: chance.u32() })
   return { open: options.open, opening, ledger }
 }
 
