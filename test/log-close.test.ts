@@ -4,7 +4,19 @@
 import { describe, expect, it } from 'vitest'
 import { EventLog, orThrow, type Offset } from '../src/index.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
-import { all, deposit, eventsOf, folder, HandleDisk, lab, LabClock, openOn, plainAll, turn } from './log-lab.ts'
+import {
+  all,
+  deposit,
+  eventsOf,
+  folder,
+  HandleDisk,
+  lab,
+  LabClock,
+  namesOf,
+  openOn,
+  plainAll,
+  turn
+} from './log-lab.ts'
 
 /** Holds syncs until they are let go. */
 function holdSyncs(disk: MemoryDisk): () => void {
@@ -113,6 +125,20 @@ describe('close', () => {
     await orThrow(again.close())
   })
 
+  it('waits for the indexes of sealed segments', async () => {
+    const { disk, log } = await lab({ segmentBytes: 256 })
+    let seen = 0
+    disk.arm({
+      gate: async ({ operation, path }) => {
+        if (operation !== 'sync' || !path.endsWith('.idx.tmp') || seen++ > 0) return
+        for (let turns = 0; turns < 30; turns++) await turn()
+      }
+    })
+    for (let place = 0; place < 4; place++) await orThrow(log.append(deposit('a')))
+    await orThrow(log.close())
+    expect(namesOf(disk, 'idx').length).toBe(namesOf(disk, 'log').length)
+  })
+
   it('gives back every file and the lock', async () => {
     const inner = new MemoryDisk()
     const disk = new HandleDisk(inner)
@@ -143,8 +169,9 @@ describe('close', () => {
 
   it('in the middle of a replay ends that with Closed, and its file is given back', async () => {
     const disk = new HandleDisk(new MemoryDisk())
-    const log = await openOn(disk, { segmentBytes: 300 })
-    for (let place = 0; place < 10; place++) await orThrow(log.append(deposit('a', place)))
+    const log = await openOn(disk)
+    // More than one read takes, whichever way.
+    await orThrow(log.append(Array.from({ length: 300 }, () => deposit('a', 'x'.repeat(2_000)))))
     const iterators = [
       log.replay(),
       log.replay(undefined, { backwards: true }),
