@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { repairLog, type RepairReport } from '../log/repair.ts'
 import { exitCode, verdictOf } from './exit-code.ts'
 import { reportFailure } from './failure.ts'
+import { withFolder } from './folder.ts'
 import type { CliHost } from './host.ts'
 import { startProgress } from './progress.ts'
 import { reportJson, stepsText } from './report.ts'
@@ -17,10 +18,8 @@ interface RepairFlags {
 }
 
 export function addRepair(program: Command, host: CliHost, finish: (code: number) => void): void {
-  program
-    .command('repair')
+  withFolder(program.command('repair'))
     .description('show what can be repaired in the log in a folder, or repair it')
-    .argument('<dir>', "the log's folder")
     .option('--apply', 'do it; everything that is removed or overwritten is kept in a folder repair-<time>')
     .option('--json', 'print one JSON document instead of text')
     .action(async (folder: string, flags: RepairFlags) => finish(await repair(host, folder, flags)))
@@ -54,7 +53,8 @@ function repairText(folder: string, { steps, refusal, before, after, kept }: Rep
     const next = `nothing was changed; to do it: chronicle repair ${printable(folder)} --apply`
     return `would do ${count(steps.length, 'step')}\n${stepsText(steps)}${damageText(before.findings)}\n${next}\n`
   }
-  const where = `what was removed or overwritten is in ${printable(kept ?? '')}`
+  const torn = steps.some(({ action }) => action === 'settle-tail') ? ', and what opening cuts in torn' : ''
+  const where = `what was removed or overwritten is in ${printable(kept ?? '')}${torn}`
   const done = `did ${count(steps.length, 'step')}\n${stepsText(steps)}${damageText(after.findings)}`
   return `${done}\n${where}\n${adviceText(folder, after)}\n`
 }
@@ -64,5 +64,5 @@ function damageText(findings: RepairReport['before']['findings']): string {
   const damaged = findings.filter(({ code }) => code === 'frames-damaged' || code === 'frames-missing')
   if (damaged.length === 0) return ''
   const stay = damaged.length === 1 ? 'stays as it is' : 'stay as they are'
-  return `${count(damaged.length, 'damaged region')} ${stay}: nothing but a copy can bring them back\n`
+  return `${count(damaged.length, 'damaged region')} ${stay}: only a copy of the files brings back what was there\n`
 }

@@ -13,10 +13,9 @@ export function reportJson(report: VerifyReport): object {
 /** What was read. */
 export function summaryText(folder: string, report: VerifyReport): string {
   const { segments, frames, batches, aggregates, bytes } = report.counts
-  const id = report.logId === undefined ? 'unknown' : report.logId.toString(16).padStart(8, '0')
   return columns([
     ['log', printable(folder)],
-    ['id', id],
+    ['id', String(report.logId ?? 'unknown')],
     ['segments', String(segments)],
     ['frames', String(frames)],
     ['batches', String(batches)],

@@ -7,6 +7,7 @@ import type { VerifyReport } from '../log/verify-finding.ts'
 import { verifyLog } from '../log/verify.ts'
 import { exitCode, verdictOf } from './exit-code.ts'
 import { reportFailure } from './failure.ts'
+import { withFolder } from './folder.ts'
 import type { CliHost } from './host.ts'
 import { startProgress } from './progress.ts'
 import { findingsText, reportJson, summaryText, totalsText } from './report.ts'
@@ -17,10 +18,8 @@ interface VerifyFlags {
 }
 
 export function addVerify(program: Command, host: CliHost, finish: (code: number) => void): void {
-  program
-    .command('verify')
+  withFolder(program.command('verify'))
     .description('check every frame and every index of the log in a folder, without changing anything')
-    .argument('<dir>', "the log's folder")
     .option('--json', 'print one JSON document instead of text')
     .action(async (folder: string, flags: VerifyFlags) => finish(await verify(host, folder, flags.json === true)))
 }

@@ -44,6 +44,7 @@ const actionOf: Readonly<Partial<Record<FindingCode, RepairAction>>> = {
   'mark-missing': 'rewrite-mark',
   'mark-damaged': 'rewrite-mark',
   'mark-foreign': 'rewrite-mark',
+  'mark-behind': 'rewrite-mark',
   'torn-tail': 'settle-tail',
   'segment-unfinished': 'settle-tail',
   'index-missing': 'rebuild-index',
@@ -78,9 +79,6 @@ function stepsFor(finding: Finding): readonly RepairStep[] {
       return [offset === undefined ? step : { ...step, offset }]
     case 'move-aside':
       return [step, ...replacementsFor(finding)]
-    case 'move-orphan':
-      // What the index vouches for would be forgotten with it.
-      return [step, { action: 'rewrite-mark', path: markName, reason: `${path} says how far the log was on disk` }]
     default:
       return [step]
   }
@@ -100,5 +98,5 @@ function refusalOf({ findings, counts, totals }: VerifyReport): string | undefin
     if (stands || (code === 'not-a-file' && path.startsWith('LOCK'))) return `${path}: ${message}`
   }
   const lost = counts.segments === 0 && totals.error > 0
-  return lost ? 'no file in the folder can be read as a segment; restore them from a copy' : undefined
+  return lost ? 'no file in the folder can be read as a segment' : undefined
 }

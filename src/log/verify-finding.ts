@@ -44,7 +44,8 @@ export const severities = {
   // The mark
   'mark-missing': 'warning',
   'mark-damaged': 'warning',
-  'mark-foreign': 'warning'
+  'mark-foreign': 'warning',
+  'mark-behind': 'warning'
 } as const
 
 export type FindingCode = keyof typeof severities

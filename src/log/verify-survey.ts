@@ -35,8 +35,8 @@ export interface Survey {
   readonly trailers: ReadonlyMap<number, IndexTrailer>
   /** In the order of base. */
   readonly segments: readonly SurveyedSegment[]
-  /** The bases of files that nobody but their owner can put right: of a later version, or under a wrong name. */
-  readonly refused: ReadonlySet<number>
+  /** Where segments begin that nobody but their owner can put right: of a later version, or under a wrong name. */
+  readonly refused: readonly number[]
   /** A last segment without a header; a live writer may be about to write it. */
   readonly unfinished: NamedEntry | undefined
 }
@@ -228,7 +228,7 @@ class Sorter {
   private readonly context: SortContext
   private readonly findings: Findings
   private readonly segments: SurveyedSegment[] = []
-  private readonly refused = new Set<number>()
+  private readonly refused: number[] = []
   private unfinished: NamedEntry | undefined
 
   constructor(context: SortContext, findings: Findings) {
@@ -253,11 +253,12 @@ class Sorter {
   }
 
   private async sortBad(file: Inspected, fault: NonNullable<Inspected['fault']>): Promise<Either<DiskError, void>> {
-    if (fault.kind === 'version' || fault.kind === 'misnamed') this.refused.add(file.base)
     if (fault.kind === 'version') {
+      this.refused.push(file.base)
       const text = `it has format version ${fault.version}; this release reads ${formatVersion}: upgrade chronicle-log`
       this.report('segment-newer', file, text)
     } else if (fault.kind === 'misnamed') {
+      this.refused.push(file.header?.baseOffset ?? file.base)
       const text = `its header says that it begins at ${file.header?.baseOffset}; give it that name, in 20 digits`
       this.report('segment-misnamed', file, text)
     } else if (fault.kind === 'unfinished' && this.isLast(file) && !this.heldSomething(file)) {

@@ -11,13 +11,14 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { NotFound, type Aborted, type DiskError } from '../core/error.ts'
 import { headerBytes } from '../core/header.ts'
 import { chunkBytes } from '../core/limit.ts'
+import { markName } from '../core/mark.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
 import { extendIndex, IndexVisitor } from './index-scan.ts'
 import { SegmentScan } from './scan.ts'
-import { indexName, inspectSegment } from './segment.ts'
+import { indexName, inspectSegment, segmentName } from './segment.ts'
 import { scanTail } from './tail-scan.ts'
-import { readTrailer } from './verify-evidence.ts'
+import { readTrailer, type NamedEntry } from './verify-evidence.ts'
 import { Findings, type VerifyReport } from './verify-finding.ts'
 import { FrameCheck } from './verify-frames.ts'
 import { judgeIndex } from './verify-index.ts'
@@ -112,6 +113,7 @@ class Verification {
   private reportLost(): void {
     const { segments } = this.survey
     const first = segments[0]
+    if (this.survey.refused.some((base) => first === undefined || base < first.base)) return
     const until = first === undefined ? this.evidence(0) : first.base
     if (until === 0) return
     this.check.missing(until)
@@ -133,27 +135,39 @@ class Verification {
   /** Checks all segments; answers where the log ends. */
   private async checkSegments(): Promise<Either<DiskError, number>> {
     const { segments } = this.survey
-    for (const [place, segment] of segments.entries()) {
-      const next = segments[place + 1]
+    let end = this.evidence(0)
+    for (const segment of segments) {
+      const next = this.nextBase(segment)
       if (next === undefined) return this.checkActive(segment)
-      this.reportOverlap(segment, next)
+      end = next
+      this.reportOverlap(segment, end)
       const index = new MemoryIndex({ logId: this.logId(), base: segment.base })
-      const checked = await this.checkFrames(segment, { end: next.base, index })
+      const checked = await this.checkFrames(segment, { end, index })
       if (checked._tag === 'Left') return checked
       const judged = this.checkIndex(segment, index)
       if (judged._tag === 'Left') return judged
     }
-    return right(this.evidence(0))
+    return right(end)
+  }
+
+  /** Where the next segment begins, be it one that cannot be read by this release or under its name. */
+  private nextBase({ base }: SurveyedSegment): number | undefined {
+    const { segments, refused } = this.survey
+    const behind = [...segments.map((segment) => segment.base), ...refused].filter((other) => other > base)
+    const next = behind.length === 0 ? undefined : Math.min(...behind)
+    // What a refused segment holds is not read, and explains what is missing behind it.
+    if (next !== undefined && refused.includes(next)) this.check.missing(next)
+    return next
   }
 
   private logId(): number {
     return this.survey.logId ?? 0
   }
 
-  private reportOverlap({ name, fileEnd }: SurveyedSegment, next: SurveyedSegment): void {
-    if (fileEnd <= next.base) return
-    const message = `it runs ${fileEnd - next.base} bytes into ${next.name}`
-    this.findings.add('segment-overlap', { path: name, offset: next.base, nextOffset: fileEnd, message })
+  private reportOverlap({ name, fileEnd }: SurveyedSegment, next: number): void {
+    if (fileEnd <= next) return
+    const message = `it runs ${fileEnd - next} bytes into ${segmentName(next)}`
+    this.findings.add('segment-overlap', { path: name, offset: next, nextOffset: fileEnd, message })
   }
 
   /** Checks what the frames before `end` say; with an index, builds that on the way, which makes the segment sealed. */
@@ -290,8 +304,18 @@ class Verification {
     for (const entry of entries.indexes) {
       if (bases.has(entry.base)) continue
       this.findings.add('index-orphan', { path: entry.name, message: 'there is no segment that it belongs to' })
+      this.reportMarkBehind(entry)
     }
     return right(undefined)
+  }
+
+  /** What an index vouches for would be forgotten with it, if the mark did not say it too. */
+  private reportMarkBehind({ name, base }: NamedEntry): void {
+    const { trailers, logId, mark } = this.survey
+    const trailer = trailers.get(base)
+    if (trailer === undefined || trailer.logId !== logId || trailer.end <= mark.durable) return
+    const message = `${name} says that the log was on disk up to ${trailer.end}, the mark only ${mark.durable}`
+    this.findings.add('mark-behind', { path: markName, message })
   }
 }
 
