@@ -124,12 +124,12 @@ function unfinishedEvidence(context: OpenContext, base: number, mark: Mark): Eit
 
 async function createLog(context: OpenContext, markBytes: Buffer): Promise<Either<OpenError, OpenedLog>> {
   const { disk, folder, readOnly, create } = context
-  if (readOnly || !create) return left(new NotFound(folder))
   const { durable } = decodeMark(markBytes, undefined)
   if (durable > 0) {
     const reason = `the log reached ${durable} and no segment of it is left; restore them, or remove MARK`
     return left(new BadSegment(`${folder}/${segmentName(0)}`, reason))
   }
+  if (readOnly || !create) return left(new NotFound(folder))
   const logId = context.newLogId()
   const created = await createSegment(disk, folder, { createdAt: context.nowMs(), baseOffset: 0, logId })
   if (created._tag === 'Left') return left(created.left.error)

@@ -91,7 +91,7 @@ function asBadSegment(error: DiskError): DiskError | BadSegment {
   const reasons: Readonly<Record<string, string>> = {
     EISDIR: 'it is a folder',
     ELOOP: 'it is a symbolic link',
-    EINVAL: 'it is not a regular file'
+    ENXIO: 'it is not a regular file'
   }
   const reason = reasons[error.errno]
   return reason === undefined ? error : new BadSegment(error.path, reason)
