@@ -130,6 +130,17 @@ describe('a query condition', () => {
     await refused(log, event('a'), [loaded.condition])
   })
 
+  it('and its state are of one moment, whatever is appended meanwhile', async () => {
+    const log = await open()
+    await orThrow(log.append(event('a')))
+    const deciding = log.decide([], { initial: 0, evolve: (count: number): number => count + 1 })()
+    await orThrow(log.append(event('b')))
+    const model = await deciding
+    if (model._tag === 'Left') throw model.left
+    expect(model.right.state).toBe(1)
+    await refused(log, event('c'), [model.right.condition])
+  })
+
   it('gives the verdict of a filter over all events, over rolls, closes and whatever else was appended', async () => {
     const tag = fc.constantFrom('x', 'y', 'z')
     const item = fc.record(
@@ -198,6 +209,7 @@ describe('a retried append', () => {
 
   it.each<[string, Condition[]]>([
     ['a version', [{ aggregateId: 'a', version: 'none' }]],
+    ['a version by number', [{ aggregateId: 'a', version: 0 }]],
     ['a version of its second aggregate', [{ aggregateId: 'b', version: 0 }]],
     ['a query', [{ noneMatch: { tags: ['t'] } }]],
     ['several', [{ noneMatch: { tags: ['t'] } }, { aggregateId: 'a', version: 'none' }]]
