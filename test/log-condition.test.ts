@@ -133,9 +133,10 @@ describe('a query condition', () => {
   it('and its state are of one moment, whatever is appended meanwhile', async () => {
     const log = await open()
     await orThrow(log.append(event('a')))
-    const deciding = log.decide([], { initial: 0, evolve: (count: number): number => count + 1 })()
-    await orThrow(log.append(event('b')))
-    const model = await deciding
+    // Taken before the decision is read, and written before its first event is.
+    const appending = orThrow(log.append(event('b')))
+    const model = await log.decide([], { initial: 0, evolve: (count: number): number => count + 1 })()
+    await appending
     if (model._tag === 'Left') throw model.left
     expect(model.right.state).toBe(1)
     await refused(log, event('c'), [model.right.condition])
