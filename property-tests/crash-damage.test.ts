@@ -84,6 +84,21 @@ function harm(bytes: Buffer, from: number, until: number, chance: Chance): void 
   }
 }
 
+/** A whole frame is written where another one begins. */
+function misplace(bytes: Buffer, frames: readonly (readonly [from: number, until: number])[], chance: Chance): void {
+  const [from, until] = chance.pick(frames)
+  const [at] = chance.pick(frames)
+  const last = frames.at(-1)?.[1] ?? 0
+  if (at + until - from <= last) bytes.copy(bytes, at, from, until)
+}
+
+/** Where the frames of a segment stand in its file. */
+function framesIn(crashed: Crashed, base: number, limit: number): readonly (readonly [from: number, until: number])[] {
+  return crashed.events
+    .map(({ offset, nextOffset }) => [offset - base + headerBytes, nextOffset - base + headerBytes] as const)
+    .filter(([from, until]) => from >= headerBytes && until <= limit)
+}
+
 interface Run {
   readonly offset: number
   readonly nextOffset: number
@@ -111,7 +126,9 @@ function damageFiles(crashed: Crashed, limit: number, chance: Chance): { files: 
   for (let time = 1 + chance.below(3); time > 0; time--) {
     const [name, bytes] = chance.pick(segments)
     const until = Math.min(bytes.length, limit - baseOf(name) + headerBytes)
-    if (until > headerBytes + 1) harm(bytes, headerBytes, until, chance)
+    if (until <= headerBytes + 1) continue
+    if (chance.happens(70)) harm(bytes, headerBytes, until, chance)
+    else misplace(bytes, framesIn(crashed, baseOf(name), until), chance)
   }
   const damaged = crashed.events.filter(({ offset, nextOffset }) => {
     const [name, bytes] = segments.findLast(([one]) => baseOf(one) <= offset) as [string, Buffer]
