@@ -291,7 +291,10 @@ describe('a segment whose creation a crash cut off', () => {
   it('in the middle is damage that nobody repairs: BadSegment', async () => {
     const { files, bases } = await threeSegments()
     files.set(name(bases[1] as number), Buffer.alloc(10))
-    expect(await openingOf(files)).toMatchObject({ left: { _tag: 'BadSegment' } })
+    for (const evidence of ['', markName, name(bases[1] as number, 'idx')]) {
+      files.delete(evidence)
+      expect(await openingOf(files)).toMatchObject({ left: { _tag: 'BadSegment' } })
+    }
   })
 })
 
