@@ -4,9 +4,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { map as mapEither } from 'fp-ts/lib/Either.js'
-import { crc32 } from '../src/core/crc.ts'
 import { ByteReader, ByteWriter, encodeKey } from '../src/indexing/bytes.ts'
-import { decodeTrailer, encodeTrailer, fileSeed, seedAt, type IndexTrailer } from '../src/indexing/format.ts'
+import { decodeTrailer, encodeTrailer, fileSeed, type IndexTrailer } from '../src/indexing/format.ts'
 import {
   findEntry,
   readDamage,
@@ -18,65 +17,18 @@ import {
 } from '../src/indexing/section.ts'
 import type { Timeline } from '../src/indexing/timeline.ts'
 import { MemoryIndex } from '../src/indexing/memory-index.ts'
+import { bytes, forge, history, name, segment } from '../test/indexing-arbitraries.ts'
 import {
+  addEntries,
   answers,
+  bytesOf,
   fileOf,
   indexOf,
   isDamaged,
   modelAnswers,
   openBytes,
-  questionsFor,
-  type Entry
+  questionsFor
 } from '../test/indexing-model.ts'
-
-const name = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'account-1', 'account-2', 'account-10') },
-  {
-    weight: 3,
-    arbitrary: fc.constantFrom(
-      ...['__proto__', 'constructor', 'toString', 'hasOwnProperty', '0'],
-      ...['\ue000', '\uffff', '\u{10000}', '\u{10ffff}', 'a\uffff', 'a\u{10000}', '\ud800', '\udc00', 'a\ud800'],
-      ...['x'.repeat(3_000), `${'x'.repeat(3_000)}y`, `${'ü'.repeat(4_096)}`]
-    )
-  },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 1 }) }
-)
-
-const time = fc.oneof(
-  { weight: 5, arbitrary: fc.integer({ min: 0, max: 40 }) },
-  { weight: 1, arbitrary: fc.constantFrom(-5, 2 ** 53 - 1) }
-)
-
-const event = fc.record({
-  kind: fc.constant('event' as const),
-  gap: fc.constantFrom(0, 0, 0, 7),
-  bytes: fc.oneof(fc.integer({ min: 9, max: 400 }), fc.integer({ min: 9, max: 20_000 })),
-  crc: fc.integer({ min: 0, max: 0xffff_ffff }),
-  version: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constant(2 ** 53 - 1)),
-  writeTimestampMs: time,
-  keys: fc.record({
-    aggregateId: name,
-    eventType: name,
-    namespace: fc.option(name, { nil: undefined }),
-    tags: fc.array(name, { maxLength: 4 })
-  })
-})
-
-const damage = fc.record({
-  kind: fc.constant('damage' as const),
-  bytes: fc.integer({ min: 1, max: 10_000 }),
-  reason: fc.constantFrom('checksum', 'framing', 'zeros', 'missing', 'content' as const)
-})
-
-const history: fc.Arbitrary<readonly Entry[]> = fc.array(
-  fc.oneof({ weight: 9, arbitrary: event }, { weight: 1, arbitrary: damage }),
-  { maxLength: 120 }
-)
-
-const segment = fc.record({
-  logId: fc.integer({ min: 0, max: 0xffff_ffff }),
-  base: fc.constantFrom(0, 64, 2 ** 32 - 10, 2 ** 52)
-})
 
 test('the index in memory, in a file and restored from it answer what a filter over all events answers', () => {
   fc.assert(
@@ -103,7 +55,7 @@ test('built at once, or restored from a checkpoint at any cut and continued: the
       const cut = seed % (entries.length + 1)
       const restored = MemoryIndex.from(fileOf(indexOf(place, entries.slice(0, cut)), place))
       if (restored._tag === 'Left') throw new Error('a whole file was refused')
-      indexOf(place, entries.slice(cut), restored.right)
+      addEntries(restored.right, entries.slice(cut))
       expect(bytesOf(restored.right).equals(whole)).toBe(true)
     }),
     { numRuns: 300 }
@@ -118,7 +70,7 @@ test('what is added while the parts are taken does not show in them', () => {
       const parts: Uint8Array[] = []
       const iterator = index.parts()[Symbol.iterator]()
       for (let step = 0; ; step++) {
-        indexOf(place, later.slice(step, step + 1), index)
+        addEntries(index, later.slice(step, step + 1))
         const part = iterator.next()
         if (part.done === true) break
         parts.push(part.value)
@@ -177,12 +129,6 @@ test('a block of another segment, log or checkpoint does not verify, even in the
     { numRuns: 100 }
   )
 })
-
-/** Bytes that decode a little further than bytes at random do. */
-const bytes = fc.oneof(
-  fc.uint8Array({ maxLength: 60 }),
-  fc.array(fc.constantFrom(0, 1, 2, 3, 4, 5, 9, 0x7f, 0x80, 0xff), { maxLength: 60 }).map((list) => Buffer.from(list))
-)
 
 test('sections of any bytes under valid checksums are refused or answered, without a throw', () => {
   const sections = fc.record({ block: bytes, directory: fc.option(bytes), strides: bytes, damaged: bytes })
@@ -247,38 +193,9 @@ const emptyTrailer: IndexTrailer = {
   ...{ groupsBytes: 0, directoryBytes: 0, stridesBytes: 0, damageBytes: 0 }
 }
 
-/** A file of one group whose key block, directory, strides and damage hold these bytes, all checksums valid. */
-function forge(sections: readonly Uint8Array[], postingsBytes: number): Buffer {
-  const head = { logId: 7, lastFrameCrc: 0, base: 64, end: 2 ** 40 }
-  const seed = fileSeed(head)
-  let position = postingsBytes
-  const [block, directory, strides, damaged] = sections.map((body) => {
-    const sealed = Buffer.alloc(body.length + 4)
-    sealed.set(body)
-    sealed.writeUInt32LE(crc32(sealed.subarray(0, body.length), seedAt(seed, position)), body.length)
-    position += sealed.length
-    return sealed
-  }) as [Buffer, Buffer, Buffer, Buffer]
-  const trailer = encodeTrailer({
-    ...head,
-    events: 1,
-    firstTimestampMs: 1,
-    lastTimestampMs: 2 ** 50,
-    groupsBytes: postingsBytes + block.length,
-    directoryBytes: directory.length,
-    stridesBytes: strides.length,
-    damageBytes: damaged.length
-  })
-  return Buffer.concat([Buffer.alloc(postingsBytes), block, directory, strides, damaged, trailer])
-}
-
 function identity(file: Buffer): { logId: number; lastFrameCrc: number; base: number; end: number } {
   const trailer = decodeTrailer(file.subarray(-96), file.length)
   if (trailer._tag === 'Left') throw new Error(trailer.left)
   const { logId, lastFrameCrc, base, end } = trailer.right
   return { logId, lastFrameCrc, base, end }
-}
-
-function bytesOf(index: MemoryIndex): Buffer {
-  return Buffer.concat([...index.parts()])
 }

@@ -3,12 +3,11 @@
 import { left, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../src/core/brand.ts'
 import type { CorruptReason, DamagedRegion } from '../src/core/error.ts'
-import type { EventKeys } from '../src/core/query.ts'
 import { strideBytes } from '../src/core/limit.ts'
-import { matches, type QueryItem } from '../src/core/query.ts'
+import { matches, type EventKeys, type QueryItem } from '../src/core/query.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { IndexFile } from '../src/indexing/index-file.ts'
-import { MemoryIndex } from '../src/indexing/memory-index.ts'
+import { MemoryIndex, type ActiveIndex } from '../src/indexing/memory-index.ts'
 import type { IndexError, SegmentIndex } from '../src/indexing/segment-index.ts'
 
 /** What happens in a segment, in order: an event, or a region that cannot be read. */
@@ -31,11 +30,13 @@ export interface Place {
 }
 
 /** Adds the entries to an index, at its end. */
-export function indexOf(
-  place: Place,
-  entries: readonly Entry[],
-  index: MemoryIndex = new MemoryIndex(place)
-): MemoryIndex {
+export function indexOf(place: Place, entries: readonly Entry[]): MemoryIndex {
+  const index = new MemoryIndex(place)
+  addEntries(index, entries)
+  return index
+}
+
+export function addEntries(index: ActiveIndex, entries: readonly Entry[]): void {
   for (const entry of entries) {
     if (entry.kind === 'damage') {
       index.addDamage(regionAt(index.end, entry.bytes, entry.reason))
@@ -45,7 +46,6 @@ export function indexOf(
     const offset = index.end + entry.gap
     index.add({ offset, nextOffset: offset + entry.bytes, crc, version, writeTimestampMs }, entry.keys)
   }
-  return index
 }
 
 function regionAt(offset: number, bytes: number, reason: CorruptReason): DamagedRegion {
@@ -65,10 +65,29 @@ export function openBytes(
   return IndexFile.open(disk, 'x.idx', place)
 }
 
-export function fileOf(index: MemoryIndex, place: Place): IndexFile {
-  const opened = openBytes(Buffer.concat([...index.parts()]), place)
-  if (opened._tag === 'Left') throw new Error('a whole file was refused')
-  return opened.right
+export function fileOf(index: ActiveIndex, place: Place): IndexFile {
+  return right(openBytes(bytesOf(index), place))
+}
+
+/** The bytes of an index's file. */
+export function bytesOf(index: ActiveIndex): Buffer {
+  return right(joinParts(index.checkpoint()))
+}
+
+/** The parts in one piece, or the Left that came instead. */
+export function joinParts(parts: Iterable<Either<IndexError, Uint8Array>>): Either<IndexError, Buffer> {
+  const whole: Uint8Array[] = []
+  for (const part of parts) {
+    if (part._tag === 'Left') return part
+    whole.push(part.right)
+  }
+  return { _tag: 'Right', right: Buffer.concat(whole) }
+}
+
+/** What must have gone well. */
+export function right<Value>(answer: Either<IndexError, Value>): Value {
+  if (answer._tag === 'Right') return answer.right
+  throw new Error(`a whole file was refused: ${JSON.stringify(answer.left)}`)
 }
 
 export function isDamaged(answer: Either<IndexError, unknown>): boolean {
@@ -150,12 +169,12 @@ export function answers(index: SegmentIndex, questions: Questions): readonly Ans
   ]
 }
 
-function plain(answer: Either<IndexError, unknown>): Answer {
+export function plain(answer: Either<IndexError, unknown>): Answer {
   if (answer._tag === 'Right') return answer.right
   return answer.left._tag === 'IndexDamaged' ? 'damaged' : answer.left
 }
 
-function list(summaries: Iterable<Either<IndexError, unknown>>): Answer {
+export function list(summaries: Iterable<Either<IndexError, unknown>>): Answer {
   const all: Answer[] = []
   for (const summary of summaries) {
     const answer = plain(summary)

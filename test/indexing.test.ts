@@ -17,6 +17,7 @@ import type { SegmentIndex } from '../src/indexing/segment-index.ts'
 import type { Disk, DiskFile } from '../src/port/disk.ts'
 import {
   answers,
+  bytesOf,
   fileOf,
   indexOf,
   isDamaged,
@@ -49,10 +50,6 @@ function event(aggregateId: string, eventType: string, more: { namespace?: strin
     writeTimestampMs: 1_700_000_000_000,
     keys
   }
-}
-
-function bytesOf(index: MemoryIndex): Buffer {
-  return Buffer.concat([...index.parts()])
 }
 
 function open(bytes: Uint8Array): IndexFile {

@@ -233,7 +233,7 @@ export function readSegments(bytes: Buffer, trailer: IndexTrailer): Either<strin
     const step = source.varint()
     offset += step
     time += source.varint()
-    const ascends = step > 0 === offsets.length > 0
+    const ascends = offsets.length === 0 ? step === 0 : step > 0
     if (source.failed || !ascends || offset >= trailer.end - trailer.base) return left('content: the segments')
     offsets.push(offset)
     times.push(time)
