@@ -128,7 +128,7 @@ export function questionsFor(base: number, entries: readonly Entry[]): Questions
       base + strideBytes - 1,
       base + strideBytes,
       base + 9_000,
-      (base + end) / 2,
+      Math.floor((base + end) / 2),
       end - 1,
       end
     ],
