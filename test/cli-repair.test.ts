@@ -108,22 +108,24 @@ async function repairedLog(disk: MemoryDisk): Promise<unknown> {
   return { segments: segments.map(([name, bytes]) => `${name} ${bytes.toString('latin1')}`), codes }
 }
 
-/** The disk after a power cut, and after a kill, behind each call of a repair. */
-async function crashesOf(story: Story, choose: (count: number) => number): Promise<readonly MemoryDisk[]> {
+const reading: ReadonlySet<string> = new Set(['read', 'stat', 'list', 'lock'])
+
+/** The disk after a power cut, and after a kill, behind each call of a repair; states that are alike come once. */
+async function crashesOf(story: Story, choose: (count: number) => number): Promise<Iterable<MemoryDisk>> {
   const disk = await story.disk()
   await cli(disk, ['verify', folder])
-  const crashes: MemoryDisk[] = []
+  const crashes = new Map<string, MemoryDisk>()
   disk.arm({
     calls: ({ operation }) => {
-      if (operation !== 'read' && operation !== 'stat')
-        crashes.push(
-          disk.crash(choose),
-          disk.processCrash((bytes) => choose(bytes))
-        )
+      if (reading.has(operation)) return
+      for (const crashed of [disk.crash(choose), disk.processCrash(choose)]) {
+        const state = [...allFilesOf(crashed)].map(([path, bytes]) => `${path} ${bytes.toString('latin1')}`)
+        crashes.set(state.join('\n'), crashed)
+      }
     }
   })
   await cli(disk, ['repair', folder, '--apply'])
-  return crashes
+  return crashes.values()
 }
 
 /** Choices that look random and are always the same. */

@@ -4,11 +4,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { severities } from '../src/log/verify-finding.ts'
+import { exitCode } from '../src/cli/exit-code.ts'
+import { planRepair } from '../src/log/repair-plan.ts'
+import { severities, type FindingCode, type VerifyReport } from '../src/log/verify-finding.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { cli, closedLog, craftLog, craftSegment, folder, transcriptOf, withFiles } from './cli-lab.ts'
 import { stories } from './cli-stories.ts'
 import { diskOf, filesOf } from './log-lab.ts'
+import { tables } from './tidy/markdown.ts'
 
 const transcripts = join(import.meta.dirname, 'cli')
 
@@ -121,3 +124,35 @@ describe('the command line', () => {
     }
   })
 })
+
+describe('docs/cli.md', () => {
+  const documented = tables(readFileSync(join(import.meta.dirname, '..', 'docs', 'cli.md'), 'utf8'))
+
+  it('has every code with its severity, and no other', () => {
+    const rows = documented.get('findings') ?? []
+    expect(Object.fromEntries(rows.map(({ code, severity }) => [code?.replaceAll('`', ''), severity]))).toEqual(
+      severities
+    )
+    expect(rows).toHaveLength(Object.keys(severities).length)
+  })
+
+  it('says of which codes repair does something about', () => {
+    for (const { code = '', 'what repair does': deed = '' } of documented.get('findings') ?? []) {
+      const steps = planRepair(reportOf(code.replaceAll('`', '') as FindingCode)).steps
+      expect(steps.length > 0, code).toBe(!deed.startsWith('Nothing'))
+    }
+  })
+
+  it('has every exit code', () => {
+    const rows = documented.get('exit') ?? []
+    expect(Object.fromEntries(rows.map(({ code, name }) => [name, Number(code)]))).toEqual(exitCode)
+  })
+})
+
+/** A report with one finding, of a log that opens otherwise. */
+function reportOf(code: FindingCode): VerifyReport {
+  const counts = { segments: 1, frames: 1, batches: 1, aggregates: 1, bytes: 1 }
+  const finding = { severity: severities[code], code, path: '00000000000000000000.log', offset: 0, message: 'm' }
+  const totals = { note: 0, warning: 0, error: 0, [finding.severity]: 1 }
+  return { logId: 1, end: 1, durable: 1, counts, totals, findings: [finding], omitted: 0 }
+}

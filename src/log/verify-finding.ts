@@ -81,7 +81,7 @@ export interface VerifyReport {
   readonly counts: VerifyCounts
   /** How many findings of each severity there are, those left out included. */
   readonly totals: Readonly<Record<Severity, number>>
-  /** In the order of the log: the folder, then each segment with its index, then the mark and the end. */
+  /** The folder first, then each segment with its index, then the mark, and what may have come meanwhile. */
   readonly findings: readonly Finding[]
   /** How many findings were left out, since a badly damaged log could have millions. */
   readonly omitted: number

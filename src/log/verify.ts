@@ -21,7 +21,7 @@ import { scanTail } from './tail-scan.ts'
 import { readTrailer, type NamedEntry } from './verify-evidence.ts'
 import { Findings, type VerifyReport } from './verify-finding.ts'
 import { FrameCheck } from './verify-frames.ts'
-import { judgeIndex } from './verify-index.ts'
+import { judgeIndex, type IndexFault } from './verify-index.ts'
 import { reportOthers } from './verify-leftover.ts'
 import { reportMark } from './verify-mark.ts'
 import { reportNotAFile, surveyFolder, type Survey, type SurveyedSegment } from './verify-survey.ts'
@@ -75,12 +75,20 @@ interface ActiveTail {
   readonly index: MemoryIndex
 }
 
+/** An index that is missing or behind, and may be about to come. */
+interface DoubtfulIndex extends IndexFault {
+  readonly base: number
+  /** Where it should end. */
+  readonly end: number
+}
+
 class Verification {
   private readonly disk: Disk
   private readonly folder: string
   private readonly survey: Survey
   private readonly findings: Findings
   private readonly check: FrameCheck
+  private readonly doubtful: DoubtfulIndex[] = []
 
   constructor(disk: Disk, folder: string, seen: { readonly survey: Survey; readonly findings: Findings }) {
     this.disk = disk
@@ -99,6 +107,8 @@ class Verification {
     if (marked._tag === 'Left') return marked
     const unfinished = this.reportUnfinished()
     if (unfinished._tag === 'Left') return unfinished
+    const doubtful = this.reportDoubtful()
+    if (doubtful._tag === 'Left') return doubtful
     const orphans = this.reportOrphans()
     if (orphans._tag === 'Left') return orphans
     const others = reportOthers(disk, folder, { before: survey.entries.others, findings })
@@ -209,7 +219,21 @@ class Verification {
     const expected = { path: `${this.folder}/${name}`, logId: this.logId(), end: rebuilt.end }
     const fault = judgeIndex(this.disk, expected, rebuilt)
     if (fault._tag === 'Left') return fault
-    if (fault.right !== undefined) this.findings.add(fault.right.code, { path: name, message: fault.right.message })
+    if (fault.right === undefined) return right(undefined)
+    const { code, message } = fault.right
+    if (code === 'index-missing' || code === 'index-stale')
+      this.doubtful.push({ base: segment.base, end: rebuilt.end, code, message })
+    else this.findings.add(code, { path: name, message })
+    return right(undefined)
+  }
+
+  /** Indexes that were not there yet: a writer that has just sealed a segment may have written them meanwhile. */
+  private reportDoubtful(): Either<DiskError, void> {
+    for (const { base, end, code, message } of this.doubtful) {
+      const now = readTrailer(this.disk, `${this.folder}/${indexName(base)}`)
+      if (now._tag === 'Left') return now
+      if (now.right?.end !== end) this.findings.add(code, { path: indexName(base), message })
+    }
     return right(undefined)
   }
 
