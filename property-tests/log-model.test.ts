@@ -235,7 +235,7 @@ const load = command('load', aggregateId, async (id, model, { log, reader }) => 
   for (const one of reader === undefined ? [log] : [log, reader]) {
     expect(await orThrow(one.loadAggregate(id))).toEqual(expected)
     expect(await orThrow(one.version(id))).toBe(expected.length)
-    expect(await orThrow(one.load(id, reducer))).toEqual({
+    expect(await orThrow(one.load(id, reducer))).toMatchObject({
       state: expected.map((stored) => stored.event.payload),
       version: expected.length
     })

@@ -56,12 +56,16 @@ export class LogReader implements EventReader {
   }
 
   private async read(): Promise<Either<ReplayError, Element[] | undefined>> {
-    if (this.source === undefined) {
-      const source = await this.begin()
-      if (source._tag === 'Left') return source
-      this.source = source.right
+    let { source } = this
+    if (source === undefined) {
+      const begun = await this.begin()
+      if (begun._tag === 'Left') return begun
+      source = begun.right
+      this.source = source
     }
-    const batch = await this.source.next()
+    const batch = await source.next()
+    // Who closes in the middle of a read cannot know what the read has opened since.
+    if (this.done) source.close()
     // A log that was closed meanwhile has taken its files along: that is no fault of the disk.
     const stopped = batch._tag === 'Left' ? this.stopped() : undefined
     return stopped === undefined ? batch : left(stopped)

@@ -91,10 +91,16 @@ class ElementIterator<E> implements AsyncIterator<ReplayElement<E>> {
 }
 
 function batchesOf<E>(reader: TypedReader<E>): AsyncIterator<readonly ReplayElement<E>[]> {
+  const pull = async (): Promise<IteratorResult<readonly ReplayElement<E>[]>> => {
+    const batch = await reader.next()
+    return batch === undefined ? { done: true, value: undefined } : { done: false, value: batch }
+  }
+  let last: ReturnType<typeof pull> | undefined
   return {
-    next: async () => {
-      const batch = await reader.next()
-      return batch === undefined ? { done: true, value: undefined } : { done: false, value: batch }
+    // A reader takes one call at a time, so calls at the same time wait for one another.
+    next: () => {
+      last = last === undefined ? pull() : last.then(pull)
+      return last
     },
     return: () => {
       reader.close()
