@@ -194,7 +194,8 @@ describe('damage in the middle', () => {
       expect(await plainAll(log.replay())).toEqual(expected)
       expect(await plainAll(log.replay(undefined, { backwards: true }))).toEqual(expected.reverse())
       // A Left does not count against the limit.
-      expect((await plainAll(log.replay(undefined, { limit: 4 }))).length).toBeGreaterThanOrEqual(4)
+      const limited = await all(log.replay(undefined, { limit: 4 }))
+      expect(limited.filter((one) => one._tag === 'Right').length).toBe(4)
       await orThrow(log.close())
     }
   })
@@ -294,8 +295,8 @@ describe('a codec', () => {
   it('that throws is InvalidStored in reading and InvalidEvent in appending, and nothing is lost', async () => {
     const thrower = new t.Type<{ eventType: string; payload: unknown }>(
       'Thrower',
-      (value): value is { eventType: string; payload: unknown } => {
-        throw new Error(`is: ${typeof value}`)
+      (_value): _value is { eventType: string; payload: unknown } => {
+        throw Object.create(null) as Error
       },
       () => {
         throw Object.create(null) as Error
