@@ -11,20 +11,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { EventLog, orThrow, type StoredEvent } from '../src/index.ts'
 import { headerBytes } from '../src/core/header.ts'
 import type { MemoryDisk } from '../src/disk/memory.ts'
-import {
-  all,
-  bytesAt,
-  deposit,
-  diskOf,
-  eventsOf,
-  filesOf,
-  folder,
-  HandleDisk,
-  lab,
-  LabClock,
-  openOn,
-  plainAll
-} from './log-lab.ts'
+import { all, bytesAt, deposit, diskOf, eventsOf, filesOf, folder, lab, LabClock, openOn, plainAll } from './log-lab.ts'
 
 const segment = '00000000000000000000.log'
 
@@ -114,31 +101,41 @@ describe('a reader', () => {
     await orThrow(reader.close())
   })
 
-  it('that opens while a writer appends takes no progress for damage', async () => {
-    const { disk: inner, log } = await lab({ segmentBytes: 400 })
-    await orThrow(log.appendSync([deposit('a'), deposit('a')]))
-    const disk = new HandleDisk(inner)
-    // Whatever the reader has looked at, more is appended and synced before it looks at the next thing.
-    for (let step = 0; step < 25; step++) {
-      let calls = 0
-      let grown: Promise<unknown> | undefined
-      inner.arm({
-        calls: ({ operation }) => {
-          if (operation === 'write' || operation === 'sync' || calls++ !== step || grown !== undefined) return
-          grown = orThrow(log.appendSync([deposit('a'), deposit('b')]))
-        },
-        gate: ({ operation }) =>
-          operation === 'read' && grown !== undefined ? grown.then(() => undefined) : Promise.resolve()
-      })
-      const reader = await openOn(disk, { readOnly: true })
-      inner.arm({})
-      await grown
-      expect(reader.recovery).toMatchObject({ damage: [], torn: undefined })
-      expect(await eventsOf(reader.replay())).toEqual(await eventsOf(log.replay()))
-      await orThrow(reader.close())
+  it.each([
+    [10_000, false],
+    [10_000, true],
+    [400, false],
+    [400, true]
+  ])(
+    'that opens while a writer is at work takes no progress for damage (segments of %i, closed: %s)',
+    async (size, closed) => {
+      const { disk, log } = await lab({ segmentBytes: size })
+      await orThrow(log.appendSync([deposit('a'), deposit('a')]))
+      const before = filesOf(disk)
+      for (let place = 0; place < 5; place++) await orThrow(log.appendSync([deposit('a'), deposit('b')]))
+      const events = await eventsOf(log.replay())
+      if (closed) await orThrow(log.close())
+      const after = filesOf(disk)
+      // Between any two looks of the reader the writer may have done all of this.
+      for (let step = 0; step < 20; step++) {
+        const beside = await diskOf(before)
+        let calls = 0
+        beside.arm({
+          calls: () => {
+            if (calls++ !== step) return
+            for (const [name, bytes] of after) become(beside, name, bytes)
+          }
+        })
+        const reader = await openOn(beside, { readOnly: true })
+        expect(reader.recovery).toMatchObject({ damage: [], torn: undefined })
+        calls = step + 1
+        for (const [name, bytes] of after) become(beside, name, bytes)
+        expect(await eventsOf(reader.replay())).toEqual(events)
+        await orThrow(reader.close())
+      }
+      if (!closed) await orThrow(log.close())
     }
-    await orThrow(log.close())
-  })
+  )
 
   it('takes no write of any kind', async () => {
     const { disk, log } = await lab()
@@ -186,6 +183,7 @@ describe('a reader', () => {
     const last = (await eventsOf(log.replay())).at(-1)
     await orThrow(log.close())
     const copy = await diskOf(filesOf(disk))
+    copy.remove(`${folder}/00000000000000000000.idx`)
     copy.corrupt(`${folder}/${segment}`, headerBytes + (last?.offset ?? 0) + 50, 1)
     const reader = await openOn(copy, { readOnly: true })
     for (let time = 0; time < 3; time++) {
