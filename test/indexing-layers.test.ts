@@ -2,15 +2,19 @@
 
 import { expect, test } from 'vitest'
 import { MemoryDisk } from '../src/disk/memory.ts'
-import { IndexFile } from '../src/indexing/index-file.ts'
+import { keyKind } from '../src/indexing/format.ts'
+import type { IndexFile } from '../src/indexing/index-file.ts'
+import { IndexWriter, noPostings } from '../src/indexing/index-writer.ts'
 import { KeyTable } from '../src/indexing/key-table.ts'
 import { LayeredIndex } from '../src/indexing/layered-index.ts'
 import { MemoryIndex } from '../src/indexing/memory-index.ts'
+import { Timeline } from '../src/indexing/timeline.ts'
 import {
   addEntries,
   answers,
   bytesOf,
   indexOf,
+  isDamaged,
   joinParts,
   modelAnswers,
   openBytes,
@@ -94,6 +98,17 @@ test('a read error is the disk speaking: it comes through, from lookups and from
   expect(index.damage()).toMatchObject({ left: { errno: 'EIO' } })
   expect(joinParts(index.checkpoint())).toMatchObject({ left: { errno: 'EIO' } })
   expect(index.version('new')).toMatchObject({ right: 1 })
+})
+
+test('postings below that do not ascend, though their checksum holds, are not taken over', () => {
+  const writer = new IndexWriter({ ...place, end: place.base + 100, lastFrameCrc: 0 })
+  for (const kind of [keyKind.aggregate, keyKind.type]) {
+    writer.add({ kind, key: 'a', events: 2, version: 1, head: noPostings, offsets: [50, 50] })
+  }
+  const times = { firstTimestampMs: 0, lastTimestampMs: 0 }
+  const parts = writer.finish({ tier: false, events: 2, ...times, strides: new Timeline(), damage: [] })
+  const index = LayeredIndex.on(right(openBytes(Buffer.concat([...parts]), place)))
+  expect(isDamaged(joinParts(index.checkpoint()))).toBe(true)
 })
 
 test('a checkpoint of a checkpoint is taken in pieces, also where one key has very many events', () => {
