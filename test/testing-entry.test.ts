@@ -160,6 +160,15 @@ describe('commands', () => {
     expect(await payloads(disk)).toEqual([{ cents: 1 }, { cents: 2 }, { cents: 4 }])
   })
 
+  it('that do not wait share a write', async () => {
+    const writes = async (wait: boolean): Promise<number> => {
+      const disk = new MemoryDisk()
+      await runLogCommands([append(1, { wait }), append(2, { wait }), append(3, { wait })], { open: open(disk) })
+      return disk.counts.get('write') ?? 0
+    }
+    expect((await writes(true)) - (await writes(false))).toBe(2)
+  })
+
   it('say when the log does not open', async () => {
     const run = await runLogCommands([append(1)], { open: open(new MemoryDisk(), { readOnly: true }) })
     expect(run).toMatchObject({ left: { _tag: 'NotFound' } })
@@ -194,6 +203,34 @@ describe('crashes and damage', () => {
     const tags: string[] = []
     for await (const element of again.replay()) tags.push(element._tag)
     expect(tags).toEqual(['Left', 'Right', 'Right'])
+  })
+})
+
+describe('damage to a log', () => {
+  it('is fitted to the file, wherever it was drawn for', async () => {
+    const disk = new MemoryDisk()
+    const log = await orThrow(open(disk))
+    const { nextOffset } = await orThrow(log.append(deposit(1)))
+    await orThrow(log.close())
+    const far = 10 * nextOffset
+    const done = []
+    for (const harm of [
+      { kind: 'flip', at: far + 3, mask: 255 },
+      { kind: 'zero', at: far + 3, length: nextOffset },
+      { kind: 'swap', at: 1, other: far, length: far + 2 },
+      { kind: 'truncate', length: far + 5 }
+    ] as const) {
+      done.push(...(await damageLog(disk, '/log', [{ segment: 0, harm }])))
+    }
+    const [flipped, zeroed, swapped = '', cut] = done.map((text) => text.replace(/^0{20}\.log: /, ''))
+    expect([flipped, zeroed, cut]).toEqual([
+      'the byte at offset 3 is flipped by 0xff',
+      'offsets 3 to 6 are zeros',
+      'the file is cut off at offset 5'
+    ])
+    const [, end, other] = /^offsets 1 to (\d+) have changed places with those at (\d+)$/.exec(swapped) ?? []
+    expect(Number(end)).toBeLessThanOrEqual(Number(other))
+    expect(Number(other) + Number(end) - 1).toBeLessThanOrEqual(nextOffset)
   })
 })
 

@@ -80,7 +80,9 @@ export async function runLogCommands<E, L extends CommandedLog<E>>(
   const outcomes: CommandOutcome<E>[] = []
   let pending: Promise<void>[] = []
   for (const [index, command] of commands.entries()) {
-    await options.onCommand?.(index, log)
+    // Without a wait where none is asked for: appends that follow each other in one turn share a write.
+    const begun = options.onCommand?.(index, log)
+    if (begun !== undefined) await begun
     const answered = (result: CommandOutcome<E>['result']): void => {
       const outcome = { index, command, result }
       outcomes.push(outcome)
