@@ -15,7 +15,7 @@ import { filesOf, folder, lab, LabClock, type Files } from './log-lab.ts'
 export const logId = 0x51ed_1e55
 
 /** When repairs are done. */
-export const repairMs = 1_700_000_000_000
+const repairMs = 1_700_000_000_000
 
 /** A stream that keeps what is written to it. */
 class Collected {
@@ -115,7 +115,7 @@ export function craftSegment(base: number, frames: readonly CraftedFrame[], id =
 }
 
 /** Where the frames of a segment end. */
-export function endOf(base: number, segment: Buffer): number {
+function endOf(base: number, segment: Buffer): number {
   return base + segment.length - headerBytes
 }
 

@@ -177,14 +177,17 @@ async function opens(child: ChildProcess, path: string): Promise<void> {
   const folder = `/proc/${child.pid}/fd`
   for (;;) {
     expect(child.exitCode).toBe(null)
-    for (const name of readdirSync(folder)) {
-      try {
-        if (readlinkSync(join(folder, name)) === path) return
-      } catch {
-        // Closed between the listing and the reading.
-      }
-    }
+    if (readdirSync(folder).some((name) => linkAt(join(folder, name)) === path)) return
     await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** What a link leads to; undefined when it is gone, closed between the listing and the reading. */
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
   }
 }
 

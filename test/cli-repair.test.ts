@@ -43,7 +43,7 @@ describe('repair', () => {
     const { output } = await cli(disk, ['repair', folder])
     expect(allFilesOf(disk)).toEqual(files)
     const applied = await cli(disk, ['repair', folder, '--apply'])
-    if (/^nothing/.test(output)) expect([applied.output, allFilesOf(disk)]).toEqual([output, files])
+    if (output.startsWith('nothing')) expect([applied.output, allFilesOf(disk)]).toEqual([output, files])
   })
 
   it.each(stories)('$name: keeps everything that it removes or overwrites', async ({ disk: make, applies = true }) => {

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { exitCode } from '../src/cli/exit-code.ts'
 import { planRepair } from '../src/log/repair-plan.ts'
-import { severities, type FindingCode, type VerifyReport } from '../src/log/verify-finding.ts'
+import { findingsMax, severities, type FindingCode, type VerifyReport } from '../src/log/verify-finding.ts'
+import { verifyLog } from '../src/log/verify.ts'
+import { orThrow } from '../src/index.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { cli, closedLog, craftLog, craftSegment, folder, transcriptOf, withFiles } from './cli-lab.ts'
 import { stories } from './cli-stories.ts'
@@ -122,6 +124,29 @@ describe('the command line', () => {
       }
       expect(filesOf(disk)).toEqual(files)
     }
+  })
+})
+
+describe('verifyLog', () => {
+  it('counts the findings about single frames that it leaves out', async () => {
+    const frames = Array.from({ length: findingsMax + 7 }, (_, place) => ({
+      version: place + 1,
+      timestampMs: 9_999 - place
+    }))
+    const report = await orThrow(async () => verifyLog(await diskOf(craftLog(frames)), folder))
+    expect(report.findings.map(({ code }) => code)).toEqual(Array.from({ length: findingsMax }, () => 'time-falls'))
+    expect([report.totals.warning, report.omitted]).toEqual([findingsMax + 6, 6])
+  })
+
+  it('tells its progress, which grows up to the whole', async () => {
+    const told: (readonly [number, number])[] = []
+    const disk = await diskOf(await closedLog())
+    await orThrow(() => verifyLog(disk, folder, { onProgress: (...progress) => told.push(progress) }))
+    // The last segment is read twice.
+    const total = 1_683 + (1_683 - 1_341)
+    expect(told.map(([, all]) => all)).toEqual(told.map(() => total))
+    expect(told.map(([done]) => done)).toEqual(told.map(([done]) => done).sort((a, b) => a - b))
+    expect(told.at(-1)).toEqual([total, total])
   })
 })
 

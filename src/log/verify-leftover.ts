@@ -10,7 +10,7 @@ import { indexName } from './segment.ts'
 import type { Findings } from './verify-finding.ts'
 
 /** Where recovery keeps what it cuts. */
-export const tornName = 'torn'
+const tornName = 'torn'
 
 /** How the folders begin in which repair keeps what it removes or overwrites. */
 export const repairPrefix = 'repair-'

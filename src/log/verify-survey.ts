@@ -132,10 +132,7 @@ function versionFault(fault: HeaderFault, head: Buffer, base: number): HeaderFau
 }
 
 /** The first bytes of a file, at most a header's, and its size. */
-export function readHead(
-  disk: Disk,
-  path: string
-): Either<DiskError, { readonly bytes: Buffer; readonly size: number }> {
+function readHead(disk: Disk, path: string): Either<DiskError, { readonly bytes: Buffer; readonly size: number }> {
   const opened = disk.open(path, 'read')
   if (opened._tag === 'Left') return opened
   const file = opened.right
