@@ -63,6 +63,25 @@ describe('a reader', () => {
     await orThrow(late.close())
   })
 
+  it('reads on to the end of a segment while the next one has no header yet', async () => {
+    const { disk: source, log } = await lab({ segmentBytes: 256 })
+    for (const id of ['a', 'b', 'c']) await orThrow(log.append(deposit(id, 'x'.repeat(120))))
+    const events = await eventsOf(log.replay())
+    await orThrow(log.close())
+    const [first, second] = [...filesOf(source)].filter(([name]) => name.endsWith('.log'))
+    if (first === undefined || second === undefined) throw new Error('the log has several segments')
+    for (const length of [0, 1, headerBytes - 1]) {
+      const disk = await diskOf(new Map([[first[0], first[1].subarray(0, headerBytes)]]))
+      const reader = await openOn(disk, { readOnly: true })
+      become(disk, first[0], first[1])
+      become(disk, second[0], second[1].subarray(0, length))
+      expect(await eventsOf(reader.replay())).toEqual(events.slice(0, 1))
+      become(disk, second[0], second[1])
+      expect(await eventsOf(reader.replay())).toEqual(events.slice(0, 2))
+      await orThrow(reader.close())
+    }
+  })
+
   it('forgets what a writer has taken back: whole batches that were never acknowledged', async () => {
     const first = await written([['a'], ['b', 'c'], ['d']])
     const second = await written([['a'], ['b2'], ['x', 'y']])

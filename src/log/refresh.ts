@@ -42,7 +42,8 @@ export class Refresher {
     for (const base of bases.right) {
       if (base < this.catalog.active().base || base === this.catalog.active().base) continue
       const rolled = await this.roll(base)
-      if (rolled._tag === 'Left' || !rolled.right) return rolled._tag === 'Left' ? rolled : right(undefined)
+      if (rolled._tag === 'Left') return rolled
+      if (!rolled.right) break
     }
     return this.extend()
   }
