@@ -3,7 +3,15 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import { Closed, NotFound, ReadOnly, type AppendError, type DiskError, type OpenError } from '../core/error.ts'
+import {
+  Closed,
+  InvalidOffset,
+  NotFound,
+  ReadOnly,
+  type AppendError,
+  type DiskError,
+  type OpenError
+} from '../core/error.ts'
 import type { Aborted, Corrupt, Poisoned } from '../core/error.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
@@ -154,9 +162,13 @@ export class LocalStore implements Store {
     return this.writing === undefined ? left(new ReadOnly()) : this.writing.writer.sync()
   }
 
-  async rebuildIndex(options: RebuildOptions): Promise<Either<DiskError | Closed | ReadOnly | Aborted, void>> {
+  async rebuildIndex(
+    options: RebuildOptions
+  ): Promise<Either<DiskError | Closed | ReadOnly | Aborted | InvalidOffset, void>> {
     if (this.closed) return left(new Closed())
     if (this.readOnly) return left(new ReadOnly())
+    const { from = 0 } = options
+    if (from > this.end()) return left(new InvalidOffset(from, `lies beyond the end of the log at ${this.end()}`))
     this.settledEnd = undefined
     return rebuildFrom(this.catalog, options, () => this.closed)
   }

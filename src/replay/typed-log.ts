@@ -228,7 +228,9 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
   rebuildIndex(
     options: RebuildOptions = {}
   ): TaskEither<DiskError | Closed | ReadOnly | Aborted | InvalidArgument | InvalidOffset, void> {
-    return () => this.store.rebuildIndex(options)
+    const fault = offsetFault('from', options.from)
+    if (fault === undefined) return () => this.store.rebuildIndex(options)
+    return () => Promise.resolve(left(new InvalidArgument(fault.argument, fault.reason)))
   }
 
   /** Waits for what was accepted, syncs it, and gives everything back. May be called again. */
