@@ -1,96 +1,30 @@
-// The ready properties of projections: sound ones pass, and each way of going silently wrong that they are made for is
+// The ready properties of projections under damage and crashes: sound ones pass, and each way of going silently wrong that they are made for is
 // found, shrunk to a history of a few events, and told as a story.
 
 import * as fc from 'fast-check'
-import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { left, right } from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
-import {
-  defineEvents,
-  EventLog,
-  Offset,
-  orThrow,
-  type NewEvent,
-  type NewRecorded,
-  type Receipt,
-  type Recorded
-} from '../src/index.ts'
-import { projectionResumes, projectionSurvivesCrash, projectionSurvivesDamage, newEvent } from '../src/testing.ts'
+import { EventLog, orThrow, type NewEvent, type Receipt } from '../src/index.ts'
+import { newEvent, projectionSurvivesCrash, projectionSurvivesDamage } from '../src/testing.ts'
 import { crashProperty } from '../src/testing/projection-crash.ts'
 import { projectedFolder, type OpenProjected, type ProjectedLog } from '../src/testing/projection-subject.ts'
-
-const Bank = defineEvents(
-  { namespace: 'bank' },
-  { Deposited: t.type({ cents: t.number }), Withdrawn: t.type({ cents: t.number }) }
-)
-type BankEvent = t.TypeOf<typeof Bank.codec>
-type BankLog = EventLog<BankEvent>
-type Balances = Readonly<Record<string, number>>
-const noBalances: Balances = {}
-
-const change = fc.record({
-  account: fc.constantFrom('ada', 'bob'),
-  cents: fc.integer({ min: 1, max: 9 }),
-  isDeposit: fc.boolean().map((no) => !no)
-})
-const events: fc.Arbitrary<readonly NewRecorded<BankEvent>[]> = fc.array(
-  change.map(({ account, cents, isDeposit }) => Bank.make[isDeposit ? 'Deposited' : 'Withdrawn'](account, { cents })),
-  { maxLength: 12 }
-)
-const bank = { codec: Bank.codec, events }
-
-function book(balances: Balances, { aggregateId, eventType, payload }: Recorded<BankEvent>): Balances {
-  const cents = eventType === 'Deposited' ? payload.cents : -payload.cents
-  return { ...balances, [aggregateId]: (balances[aggregateId] ?? 0) + cents }
-}
-
-async function balancesOf(log: BankLog): Promise<Either<unknown, Balances>> {
-  let balances: Balances = {}
-  for await (const element of log.replay()) {
-    if (element._tag === 'Left') return element
-    balances = book(balances, element.right.event)
-  }
-  return right(balances)
-}
-
-interface Checkpoint {
-  readonly balances: Balances
-  readonly next: number
-}
-
-const nothing: Checkpoint = { balances: {}, next: 0 }
-
-async function catchUp(log: BankLog, from: Checkpoint = nothing): Promise<Either<unknown, Checkpoint>> {
-  let { balances, next } = from
-  for await (const element of log.replay(Offset(next))) {
-    if (element._tag === 'Left') return element
-    balances = book(balances, element.right.event)
-    next = element.right.nextOffset
-  }
-  const synced = await log.sync()()
-  return synced._tag === 'Left' ? synced : right({ balances, next })
-}
-
-/** The counterexample that the property finds, and what it says of it. */
-async function failureOf<T>(
-  property: fc.IAsyncPropertyWithHooks<[T]>,
-  numRuns = 500
-): Promise<{ readonly counterexample: T; readonly story: string }> {
-  const details = await fc.check(property, { numRuns, seed: 1 })
-  expect(details.failed, 'the fault is not found').toBe(true)
-  const { counterexample, errorInstance } = details as fc.RunDetailsFailureProperty<[T]>
-  return { counterexample: counterexample[0], story: (errorInstance as Error).message }
-}
-
-function count(commands: readonly { readonly type: string }[]): number {
-  return commands.filter(({ type }) => type === 'append').length
-}
+import {
+  balancesOf,
+  Bank,
+  bank,
+  book,
+  count,
+  events,
+  failureOf,
+  noBalances,
+  type Balances,
+  type BankLog
+} from './testing/bank.ts'
 
 describe('a projection that answers Left to every Left', () => {
   it('survives any damage', () => fc.assert(projectionSurvivesDamage({ ...bank, project: balancesOf })))
   it('survives any crash', () => fc.assert(projectionSurvivesCrash({ ...bank, project: balancesOf })))
-  it('resumes after anything', () => fc.assert(projectionResumes({ ...bank, catchUp })))
 })
 
 describe('a projection by orThrow', () => {
@@ -286,70 +220,22 @@ describe('the property of crashes, on a log that lies', () => {
     expect((await failureOf(property)).story).toMatch(/ the log ends at \d+, inside of a batch$/)
   })
 
+  it('looks inside of a command, where a kill may tear a write', async () => {
+    const property = lying((log) => ({
+      append: (batch) => async () => {
+        const receipts = await Promise.all(batch.map((one) => log.append(one)()))
+        return receipts.at(-1) ?? log.append([])()
+      }
+    }))
+    const both = [Bank.make.Deposited('ada', { cents: 1 }), Bank.make.Deposited('ada', { cents: 2 })]
+    const append = { type: 'append', events: both, conditions: [], durability: 'buffered', wait: true } as const
+    const crash = { kind: 'kill', tornBytes: 250 } as const
+    const one = { commands: [append], segmentBytes: 10_000, command: 0, call: 0, crash }
+    const { errorInstance } = await fc.check(property, { examples: [[one]], numRuns: 1 })
+    expect((errorInstance as Error).message).toMatch(
+      /^after a kill in command 0, behind: write .*\.log the log ends at/
+    )
+  })
+
   it('finds nothing when it does not', () => fc.assert(lying(() => ({}))))
-})
-
-describe('the property of resuming', () => {
-  it('finds a projection that resumes with offset instead of nextOffset', async () => {
-    const property = projectionResumes({
-      ...bank,
-      catchUp: async (log, from: Checkpoint = nothing) => {
-        let { balances, next } = from
-        for await (const { offset, event } of orThrow(log.replay(Offset(next)))) {
-          balances = book(balances, event)
-          next = offset
-        }
-        await orThrow(log.sync())
-        return right({ balances, next })
-      }
-    })
-    const { counterexample, story } = await failureOf(property)
-    expect(count(counterexample.steps)).toBe(1)
-    expect(story).toMatch(/^the projection that goes on from its checkpoint differs/)
-    expect(story).toMatch(/"ada":1\}.*\nanswered: .*"ada":2\}/)
-  })
-
-  it('finds a checkpoint that counts events which a power cut may take', async () => {
-    const property = projectionResumes({
-      ...bank,
-      catchUp: async (log, from: Checkpoint = nothing) => {
-        let { balances, next } = from
-        for await (const { nextOffset, event } of orThrow(log.replay(Offset(next)))) {
-          balances = book(balances, event)
-          next = nextOffset
-        }
-        return right({ balances, next })
-      }
-    })
-    const { counterexample } = await failureOf(property, 3_000)
-    const types = counterexample.steps.map(({ type }) => type).join(' ')
-    expect(types).toMatch(/^(?:append )+catchUp crash(?: append)+(?: catchUp)?$/)
-    expect(counterexample.steps.length).toBeLessThan(8)
-  })
-
-  it('finds a projection that goes on behind damage', async () => {
-    const property = projectionResumes({
-      ...bank,
-      catchUp: async (log, from: Checkpoint = nothing) => {
-        let { balances, next } = from
-        for await (const element of log.replay(Offset(next))) {
-          if (element._tag === 'Left') continue
-          balances = book(balances, element.right.event)
-          next = element.right.nextOffset
-        }
-        await orThrow(log.sync())
-        return right({ balances, next })
-      }
-    })
-    expect((await failureOf(property)).story).toMatch(/- damage: 0{20}\.log/)
-  })
-
-  it('finds a projection that refuses a log which has lost nothing', async () => {
-    const property = projectionResumes({
-      ...bank,
-      catchUp: async (log, from: Checkpoint | undefined) =>
-        from === undefined ? catchUp(log) : left('a checkpoint is of no use to me')
-    })
-    expect((await failureOf(property)).story).toMatch(/answers Left on a log without damage: a checkpoint/)
-  })
 })

@@ -123,8 +123,7 @@ class ResumeRun<E, L extends ProjectedLog<E>, C> {
   }
 
   #run(log: L, checkpoint: C | undefined): Promise<Either<unknown, C>> {
-    // As it comes back from where it was kept: a copy, which no later change of the state reaches.
-    return answerOf(() => this.#options.catchUp(log, structuredClone(checkpoint)))
+    return answerOf(() => this.#options.catchUp(log, checkpoint))
   }
 
   async #catchUp(log: L): Promise<void> {
@@ -134,6 +133,7 @@ class ResumeRun<E, L extends ProjectedLog<E>, C> {
       this.#happened.push(`it is told: ${thrownText(answer.left)}; it starts from nothing`)
       answer = await this.#run(log, undefined)
     }
+    // As it is kept: a copy, which no later change of the state reaches.
     const actual = structuredClone(stateOf(answer, 'a log without damage'))
     const fresh = must(await this.#world.open(this.#world.disk.clone())(), 'a copy of the log does not open')
     const expected = stateOf(await this.#run(fresh, undefined), 'a log without damage, from nothing')
