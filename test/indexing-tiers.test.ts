@@ -148,6 +148,12 @@ describe('what a valid checksum proves must still make sense', () => {
     expect(verdict({ numbers: [0], bases: [], times: [] })).toBe(true)
   })
 
+  test('no segment at all', () => {
+    const none = { firstTimestampMs: 0, lastTimestampMs: 0, strides: { offsets: [], times: [] }, damage: [] }
+    const parts = new IndexWriter({ ...expected, lastFrameCrc: 0 }).finish({ tier: true, events: 0, ...none })
+    expect(isDamaged(right(openTier(Buffer.concat([...parts]), expected)).verify())).toBe(true)
+  })
+
   test('times that do not end with the last one', () => {
     expect(verdict({ times: [3, 6] })).toBe(true)
   })
@@ -238,6 +244,14 @@ describe('the plan', () => {
     expect(inSegments(steps)).toEqual(['8-16', '16-24', '24-32', '32-40', '40-48', '48-56', '56-64'])
     expect(inSegments(obsolete)).toEqual(['0-64'])
     expect(inSegments(coverWith(log(60, 5), steps))).toEqual(['5-6', '6-7', '7-8', ...inSegments(steps), '64-65'])
+  })
+
+  test('of nested tiers a lookup asks the largest whose segments are all there', () => {
+    const nested = [{ base: 0, end: 64 * size }, ...planTiers(log(63), []).steps]
+    for (const existing of [nested, [...nested].reverse()]) {
+      expect(inSegments(coverWith(log(65), existing))).toEqual(['0-64', '64-65'])
+      expect(inSegments(coverWith(log(17), existing))).toEqual(['0-8', '8-16', '16-17'])
+    }
   })
 
   test('segments that end a little before the size still make tiers of about eight', () => {
