@@ -1,5 +1,5 @@
-// The ready properties of projections under damage and crashes: sound ones pass, and each way of going silently wrong that they are made for is
-// found, shrunk to a history of a few events, and told as a story.
+// The ready properties of projections under damage and crashes: sound ones pass, and each way of going silently wrong
+// that they are made for is found, shrunk to a history of a few events, and told as a story.
 
 import * as fc from 'fast-check'
 import { left, right } from 'fp-ts/lib/Either.js'
