@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { Offset, orThrow } from '../src/index.ts'
-import { deposit, eventsOf, filesOf, lab, namesOf, openOn } from './log-lab.ts'
+import { deposit, eventsOf, filesOf, lab, namesOf, openOn, turn } from './log-lab.ts'
 
 describe('rebuildIndex', () => {
   it('refuses what is no offset of the log', async () => {
@@ -32,6 +32,26 @@ describe('rebuildIndex', () => {
     expect((await eventsOf(log.replayAggregate('a'))).length).toBe(6)
     await orThrow(log.close())
   })
+
+  it.each([1_000_000, 700])(
+    'catches up with what is appended while it reads (segments of %i)',
+    async (segmentBytes) => {
+      const { disk, log } = await lab({ segmentBytes })
+      for (let place = 0; place < 3; place++) await orThrow(log.append(deposit('a', place)))
+      let letGo = (): void => undefined
+      const held = new Promise<void>((resolve) => (letGo = resolve))
+      disk.arm({ gate: ({ operation }) => (operation === 'read' ? held : Promise.resolve()) })
+      const rebuilding = orThrow(log.rebuildIndex())
+      await turn()
+      for (let place = 0; place < 4; place++) await orThrow(log.append(deposit('a', place)))
+      letGo()
+      await rebuilding
+      expect(await orThrow(log.version('a'))).toBe(7)
+      expect((await orThrow(log.loadAggregate('a'))).length).toBe(7)
+      expect((await orThrow(log.append(deposit('a')))).versions).toEqual([8])
+      await orThrow(log.close())
+    }
+  )
 
   it('while events are appended and segments roll loses none of them', async () => {
     const { disk, log } = await lab({ segmentBytes: 1_000 })
