@@ -69,11 +69,13 @@ describe('the property of resuming', () => {
     const mine = { count: 0, next: 0 }
     const property = projectionResumes({
       ...bank,
-      catchUp: async (log) => {
-        for await (const { nextOffset } of orThrow(log.replay(Offset(mine.next % (log.end + 1))))) {
+      catchUp: async (log, from = { count: 0, next: 0 }) => {
+        Object.assign(mine, from)
+        for await (const { offset } of orThrow(log.replay(Offset(mine.next)))) {
           mine.count++
-          mine.next = nextOffset
+          mine.next = offset
         }
+        await orThrow(log.sync())
         return right(mine)
       }
     })

@@ -106,7 +106,7 @@ export function segmentNames(disk: Disk, folder: string): readonly string[] {
     .sort()
 }
 
-export function bytesAt(disk: Disk, path: string): Buffer {
+function bytesAt(disk: Disk, path: string): Buffer {
   const file = good(disk.open(path, 'read'))
   const bytes = Buffer.alloc(good(file.size()))
   good(file.readSync(bytes, 0))

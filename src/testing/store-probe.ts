@@ -115,7 +115,7 @@ export async function tags(store: Store, more: ReadMore = {}): Promise<readonly 
 }
 
 /** What a read must answer, told from all events of the log. */
-export function expectedOf(all: readonly StoredEvent[], more: ReadMore): readonly StoredEvent[] {
+function expectedOf(all: readonly StoredEvent[], more: ReadMore): readonly StoredEvent[] {
   const { backwards = false, limit = Infinity } = more
   const [low = 0, high = Infinity] = backwards ? [more.until, more.from] : [more.from, more.until]
   const items = queryItems(more.query)
