@@ -146,7 +146,11 @@ export class IndexFile implements SegmentIndex, TierSource {
   /** As `keys`, without reading any postings. */
   *tierKeys(): Generator<Either<IndexError, TierKey>, void, undefined> {
     const heads = this.#keys.inOrder((directory, group) => this.#reader.heads(directory, group))
-    for (const next of heads) yield next._tag === 'Left' ? next : right({ ...next.right, segments: itself })
+    for (const next of heads) {
+      if (next._tag === 'Left') return yield next
+      const { kind, key, events, version } = next.right
+      yield right({ kind, key, events, version, segments: itself })
+    }
   }
 
   /** Reads and checks every byte. */

@@ -37,7 +37,10 @@ export interface IndexedKey extends KindKey {
 }
 
 /** A key of the file with the bytes of its postings, whose checksum holds. */
-export interface RawKey extends KeyEntry {
+export interface RawKey extends KindKey {
+  readonly events: number
+  /** 0 for what is not an aggregate. */
+  readonly version: number
   readonly postings: Buffer
 }
 
@@ -116,7 +119,7 @@ export class IndexReader {
   /** One key's postings, whose checksum holds. */
   postings(place: PostingsPlace): Either<IndexError, Buffer> {
     const bytes = readExactly(this.#file, place.position, place.postingsBytes)
-    return bytes._tag === 'Left' ? bytes : this.#intact(bytes.right, place)
+    return bytes._tag === 'Left' ? bytes : this.#intact(bytes.right, place.position, place.postingsCrc)
   }
 
   /** One key's offsets, absolute. */
@@ -148,11 +151,12 @@ export class IndexReader {
     const keys: RawKey[] = []
     let at = 0
     for (const entry of entries.right) {
-      const bytes = postings.right.subarray(at, at + entry.postingsBytes)
-      const intact = this.#intact(bytes, { ...entry, position: start + at })
+      const { kind, key, events, version, postingsBytes, postingsCrc } = entry
+      const bytes = postings.right.subarray(at, at + postingsBytes)
+      const intact = this.#intact(bytes, start + at, postingsCrc)
       if (intact._tag === 'Left') return intact
-      keys.push({ ...entry, postings: bytes })
-      at += entry.postingsBytes
+      keys.push({ kind, key, events, version, postings: bytes })
+      at += postingsBytes
     }
     return right(keys)
   }
@@ -180,9 +184,9 @@ export class IndexReader {
     return left(new IndexDamaged(this.#file.path, reason))
   }
 
-  #intact(bytes: Buffer, place: PostingsPlace): Either<IndexError, Buffer> {
-    const intact = crc32(bytes, seedAt(this.#seed, place.position)) === place.postingsCrc
-    return intact ? right(bytes) : this.damaged(`checksum: the postings at ${place.position}`)
+  #intact(bytes: Buffer, position: number, crc: number): Either<IndexError, Buffer> {
+    const intact = crc32(bytes, seedAt(this.#seed, position)) === crc
+    return intact ? right(bytes) : this.damaged(`checksum: the postings at ${position}`)
   }
 
   #strides(): Either<IndexError, Buffer> {

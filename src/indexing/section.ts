@@ -70,9 +70,11 @@ export function readEntries(block: KeyBlock): Either<string, KeyEntry[]> {
     const key = source.key()
     const events = source.varint()
     const version = kind === keyKind.aggregate ? source.varint() : 0
-    const entry = { kind: kind as KeyKind, key, events, version, postingsBytes: source.varint() }
-    entries.push({ ...entry, postingsCrc: source.u32() })
-    bytes += entry.postingsBytes
+    const postingsBytes = source.varint()
+    const postingsCrc = source.u32()
+    // Written out: a spread would cost more than reading the entry.
+    entries.push({ kind: kind as KeyKind, key, events, version, postingsBytes, postingsCrc })
+    bytes += postingsBytes
     if (source.failed || !isKeyKind(kind)) return left('content: a key block')
   }
   return bytes === block.postingsBytes ? right(entries) : left('content: a key block and its postings differ')
