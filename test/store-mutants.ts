@@ -1,8 +1,8 @@
 // Stores that break the contract, each in one way, beside the law that must notice: a law that no mutant breaks holds
 // nothing.
 
-import { right } from 'fp-ts/lib/Either.js'
-import { InvalidOffset, type StoredEvent, type VersionCondition } from '../src/index.ts'
+import { left, right } from 'fp-ts/lib/Either.js'
+import { ConditionFailed, InvalidOffset, type Condition, type StoredEvent } from '../src/index.ts'
 import type { EventReader, ReadBatch, ReadRequest, Store } from '../src/port/store.ts'
 
 type Overrides = Partial<Store>
@@ -57,6 +57,22 @@ function showing(change: (element: Element) => readonly Element[]): Mutant['over
 
 function withEvent(change: (stored: StoredEvent) => StoredEvent): Mutant['overrides'] {
   return showing((element) => [element._tag === 'Right' ? right(change(element.right)) : element])
+}
+
+const wholeLog: ReadRequest = {
+  from: undefined,
+  until: undefined,
+  query: [],
+  limit: undefined,
+  backwards: false,
+  signal: undefined
+}
+
+/** The condition, blind for the event that stands exactly where it begins. */
+function beyond(condition: Condition): Condition {
+  return 'noneMatch' in condition && condition.after === 0
+    ? { ...condition, noneMatch: { types: ['Never'] } }
+    : condition
 }
 
 const later = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -134,6 +150,46 @@ export const mutants: readonly Mutant[] = [
         const versions = conditions.map(({ aggregateId }) => store.version(aggregateId))
         const isNew = (await Promise.all(versions)).every((one) => one._tag === 'Right' && one.right === 0)
         return store.append(isNew ? { ...request, conditions: [] } : request)
+      }
+    })
+  },
+  {
+    law: 'a query condition holds',
+    mutant: 'an event at the offset itself does not count',
+    overrides: (store) => ({
+      append: (request) => store.append({ ...request, conditions: request.conditions.map(beyond) })
+    })
+  },
+  {
+    law: 'a query condition holds',
+    mutant: 'queries are not looked at',
+    overrides: (store) => ({
+      append: (request) =>
+        store.append({ ...request, conditions: request.conditions.filter((one) => 'version' in one) })
+    })
+  },
+  {
+    law: 'of two decisions',
+    mutant: 'queries are checked when the append is called',
+    overrides: (store) => ({
+      append: async (request) => {
+        const [condition] = request.conditions
+        if (condition === undefined || !('noneMatch' in condition)) return store.append(request)
+        const query = [condition.noneMatch].flat()
+        const found = await store.read({ ...wholeLog, from: condition.after, query }).next()
+        return store.append(found === undefined ? { ...request, conditions: [] } : request)
+      }
+    })
+  },
+  {
+    law: 'a retry of what',
+    mutant: 'a retry is refused',
+    overrides: (store) => ({
+      append: async (request) => {
+        const result = await store.append(request)
+        const [condition] = request.conditions
+        const isRetry = result._tag === 'Right' && result.right.duplicate && condition !== undefined
+        return isRetry ? left(new ConditionFailed(condition, { actual: undefined, offset: undefined })) : result
       }
     })
   },

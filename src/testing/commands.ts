@@ -4,7 +4,7 @@
 import * as fc from 'fast-check'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
-import type { AppendError, OpenError, StorageError, VersionCondition } from '../core/error.ts'
+import type { AppendError, Condition, OpenError, StorageError, VersionCondition } from '../core/error.ts'
 import type { NewEvent } from '../core/event.ts'
 import type { Durability, Receipt } from '../port/store.ts'
 import { newEvent } from './arbitraries.ts'
@@ -13,7 +13,7 @@ import { newEvent } from './arbitraries.ts'
 export interface AppendCommand<E = NewEvent> {
   readonly type: 'append'
   readonly events: readonly E[]
-  readonly conditions: readonly VersionCondition[]
+  readonly conditions: readonly Condition[]
   readonly durability: Durability
   /** Whether the answer is awaited before the next command; appends that are not awaited share writes and syncs. */
   readonly wait: boolean
@@ -27,16 +27,15 @@ export type LogCommand<E = NewEvent> =
   /** The log is closed and opened again. */
   | { readonly type: 'reopen' }
 
+type AppendBatch<E> = (
+  events: readonly E[],
+  options?: { readonly conditions?: readonly Condition[] }
+) => TaskEither<AppendError, Receipt>
+
 /** What the interpreter needs of a log; EventLog has it. */
 export interface CommandedLog<E> {
-  append(
-    events: readonly E[],
-    options?: { readonly conditions?: readonly VersionCondition[] }
-  ): TaskEither<AppendError, Receipt>
-  appendSync(
-    events: readonly E[],
-    options?: { readonly conditions?: readonly VersionCondition[] }
-  ): TaskEither<AppendError, Receipt>
+  append: AppendBatch<E>
+  appendSync: AppendBatch<E>
   sync(): TaskEither<StorageError, void>
   rebuildIndex(): TaskEither<StorageError, void>
   close(): TaskEither<StorageError, void>
@@ -125,9 +124,12 @@ function nothing(result: Either<StorageError, void>): Either<StorageError, undef
 }
 
 export interface CommandsOptions {
-  /** Whether some appends demand versions, which may not hold; default false. */
+  /** Whether some appends have conditions, which may not hold; default false. */
   readonly conditions?: boolean | undefined
 }
+
+/** What conditions are made of. */
+export type Keyed = Pick<NewEvent, 'aggregateId' | 'eventType'>
 
 /** Events of any shape, of a few aggregates, so that an aggregate has more than one. */
 function anyEvents(): fc.Arbitrary<readonly NewEvent[]> {
@@ -143,7 +145,8 @@ interface Step<X> {
   readonly count: number
   readonly durability: Durability
   readonly wait: boolean
-  readonly version: VersionCondition['version'] | undefined
+  /** What is demanded of the first event's aggregate: a version, or that it has no event of this type. */
+  readonly demand: VersionCondition['version'] | 'no such event' | undefined
   readonly next: X | undefined
 }
 
@@ -153,7 +156,7 @@ interface Step<X> {
  * @example fc.asyncProperty(logCommands(), async (commands) => runLogCommands(commands, { open: EventLog.open(folder) }))
  */
 export function logCommands(): fc.Arbitrary<readonly LogCommand[]>
-export function logCommands<E extends { readonly aggregateId: string }>(
+export function logCommands<E extends Keyed>(
   events: fc.Arbitrary<readonly E[]>,
   options?: CommandsOptions
 ): fc.Arbitrary<readonly LogCommand<E>[]>
@@ -172,36 +175,42 @@ export function plainCommand(): fc.Arbitrary<PlainCommand> {
 }
 
 /** As logCommands, with steps of any kind between the appends. */
-export function wovenCommands<E extends { readonly aggregateId: string }, X>(
+export function wovenCommands<E extends Keyed, X>(
   events: fc.Arbitrary<readonly E[]>,
   options: CommandsOptions & { readonly next: fc.Arbitrary<X> }
 ): fc.Arbitrary<readonly (AppendCommand<E> | X)[]> {
-  const version = fc.oneof(fc.nat({ max: 3 }), fc.constantFrom('none' as const, 'exists' as const))
+  const demand = fc.oneof(
+    fc.nat({ max: 3 }),
+    fc.constantFrom('none' as const, 'exists' as const, 'no such event' as const)
+  )
   const step: fc.Arbitrary<Step<X>> = fc.record({
     count: fc.nat({ max: 4 }),
     durability: fc.constantFrom('buffered', 'synced'),
     wait: fc.boolean().map((hurry) => !hurry),
-    version: options.conditions === true ? fc.option(version, { nil: undefined }) : fc.constant(undefined),
+    demand: options.conditions === true ? fc.option(demand, { nil: undefined }) : fc.constant(undefined),
     next: fc.option(options.next, { nil: undefined, freq: 2 })
   })
   return fc.tuple(events, fc.array(step, { maxLength: 12 })).map(([drawn, steps]) => weave(drawn, steps))
 }
 
-const plainStep: Step<never> = { count: 1, durability: 'buffered', wait: true, version: undefined, next: undefined }
+const plainStep: Step<never> = { count: 1, durability: 'buffered', wait: true, demand: undefined, next: undefined }
 
-function weave<E extends { readonly aggregateId: string }, X>(
-  events: readonly E[],
-  steps: readonly Step<X>[]
-): readonly (AppendCommand<E> | X)[] {
+function conditionOf({ aggregateId, eventType }: Keyed, demand: NonNullable<Step<never>['demand']>): Condition {
+  return demand === 'no such event'
+    ? { noneMatch: { aggregateId, types: [eventType] } }
+    : { aggregateId, version: demand }
+}
+
+function weave<E extends Keyed, X>(events: readonly E[], steps: readonly Step<X>[]): readonly (AppendCommand<E> | X)[] {
   const woven: (AppendCommand<E> | X)[] = []
   let taken = 0
   for (let place = 0; place < steps.length || taken < events.length; place++) {
-    const { count, version, next, ...how } = steps[place] ?? plainStep
+    const { count, demand, next, ...how } = steps[place] ?? plainStep
     const batch = events.slice(taken, taken + count)
     taken += batch.length
     const [first] = batch
     if (first !== undefined) {
-      const conditions = version === undefined ? [] : [{ aggregateId: first.aggregateId, version }]
+      const conditions = demand === undefined ? [] : [conditionOf(first, demand)]
       woven.push({ type: 'append', events: batch, conditions, ...how })
     }
     if (next !== undefined) woven.push(next)

@@ -9,7 +9,7 @@ import { headerBytes } from '../core/header.ts'
 import { markName } from '../core/mark.ts'
 import type { MemoryDisk } from '../disk/memory.ts'
 import type { MemoryCall, MemoryOperation } from '../disk/memory-calls.ts'
-import { logCommands, runLogCommands, type CommandOutcome, type LogCommand } from './commands.ts'
+import { logCommands, runLogCommands, type CommandOutcome, type Keyed, type LogCommand } from './commands.ts'
 import { good } from './disk-probe.ts'
 import { crashDisk, logCrash, type LogCrash } from './log-crash.ts'
 import { segmentNames } from './log-damage.ts'
@@ -42,7 +42,7 @@ export interface CrashCase<E> {
   readonly crash: LogCrash
 }
 
-export function crashProperty<E extends { readonly aggregateId: string }, L extends ProjectedLog<E>, S>(
+export function crashProperty<E extends Keyed, L extends ProjectedLog<E>, S>(
   open: OpenProjected<L>,
   options: CrashOptions<L, E, S>
 ): fc.IAsyncPropertyWithHooks<[CrashCase<E>]> {

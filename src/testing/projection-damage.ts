@@ -3,7 +3,7 @@
 
 import * as fc from 'fast-check'
 import type { Either } from 'fp-ts/lib/Either.js'
-import { logCommands, runLogCommands, type LogCommand } from './commands.ts'
+import { logCommands, runLogCommands, type Keyed, type LogCommand } from './commands.ts'
 import { damageLog, logDamage, type LogHarm } from './log-damage.ts'
 import {
   answerOf,
@@ -30,7 +30,7 @@ export interface DamageCase<E> {
   readonly damage: readonly LogHarm[]
 }
 
-export function damageProperty<E extends { readonly aggregateId: string }, L extends ProjectedLog<E>, S>(
+export function damageProperty<E extends Keyed, L extends ProjectedLog<E>, S>(
   open: OpenProjected<L>,
   options: DamageOptions<L, E, S>
 ): fc.IAsyncPropertyWithHooks<[DamageCase<E>]> {

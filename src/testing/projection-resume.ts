@@ -8,7 +8,7 @@
 import * as fc from 'fast-check'
 import type { Either } from 'fp-ts/lib/Either.js'
 import { thrownText } from '../core/canon.ts'
-import { plainCommand, runCommand, wovenCommands, type LogCommand } from './commands.ts'
+import { plainCommand, runCommand, wovenCommands, type Keyed, type LogCommand } from './commands.ts'
 import { crashDisk, logCrash, type LogCrash } from './log-crash.ts'
 import { damageLog, logDamage, type LogHarm } from './log-damage.ts'
 import {
@@ -43,7 +43,7 @@ export interface ResumeCase<E> {
   readonly damage: readonly LogHarm[]
 }
 
-export function resumeProperty<E extends { readonly aggregateId: string }, L extends ProjectedLog<E>, C>(
+export function resumeProperty<E extends Keyed, L extends ProjectedLog<E>, C>(
   open: OpenProjected<L>,
   options: ResumeOptions<L, E, C>
 ): fc.IAsyncPropertyWithHooks<[ResumeCase<E>]> {

@@ -1,14 +1,9 @@
-// The laws of appending: receipts, atomic batches, order, versions, conditions.
+// The laws of appending: receipts, atomic batches, order, versions.
 
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import type { NewEvent } from '../core/event.ts'
-import type { Store } from '../port/store.ts'
 import { append, bodies, elements, event, must, mustBeInOrder, read, tagOf, tryAppend } from './store-probe.ts'
 import type { StoreLaw } from './store-probe.ts'
-
-async function versionOf(store: Store, aggregateId: string): Promise<number> {
-  return must(await store.version(aggregateId))
-}
 
 export const appendLaws: readonly StoreLaw[] = [
   [
@@ -18,7 +13,7 @@ export const appendLaws: readonly StoreLaw[] = [
       strictEqual(store.end(), 0)
       deepStrictEqual(await elements(store), [])
       deepStrictEqual(await elements(store, { backwards: true, query: { tags: ['t'] } }), [])
-      strictEqual(await versionOf(store, 'a'), 0)
+      strictEqual(must(await store.version('a')), 0)
       strictEqual(must(await store.seekVersion('a', 1)), 0)
       strictEqual(must(await store.offsetAt(0)), 0)
       for await (const _ of store.aggregates('')) throw new Error('there is an aggregate')
@@ -108,72 +103,6 @@ export const appendLaws: readonly StoreLaw[] = [
       }
       await Promise.all([appendAll().finally(stop), readOn().finally(stop)])
       strictEqual((await read(store)).length, 140)
-    }
-  ],
-  [
-    'a condition holds or nothing is written: an exact version, none, exists, of any aggregate',
-    async (store) => {
-      await append(store, event('a'), event('a'))
-      const end = store.end()
-      for (const [aggregateId, version, holds] of [
-        ...([
-          ['a', 2, true],
-          ['a', 1, false],
-          ['a', 3, false],
-          ['a', 0, false],
-          ['b', 0, true],
-          ['b', 1, false]
-        ] as const),
-        ...([
-          ['a', 'exists', true],
-          ['a', 'none', false],
-          ['b', 'exists', false],
-          ['b', 'none', true]
-        ] as const)
-      ] as const) {
-        const before = store.end()
-        const condition = { aggregateId, version }
-        const result = await tryAppend(store, [event('c')], { conditions: [condition] })
-        if (holds) must(result)
-        else {
-          ok(result._tag === 'Left' && result.left._tag === 'ConditionFailed', `${aggregateId} at ${version} is taken`)
-          deepStrictEqual(result.left.condition, condition)
-          strictEqual(result.left.expected, version)
-          strictEqual(result.left.actual, aggregateId === 'a' ? 2 : 0)
-          strictEqual(store.end(), before)
-        }
-      }
-      strictEqual((await read(store, { from: end })).length, 4)
-    }
-  ],
-  [
-    'of several conditions all must hold',
-    async (store) => {
-      await append(store, event('a'))
-      const both = [
-        { aggregateId: 'a', version: 1 },
-        { aggregateId: 'b', version: 'none' as const }
-      ]
-      must(await tryAppend(store, [event('b'), event('b')], { conditions: both }))
-      for (const conditions of [both, [...both].reverse()]) {
-        strictEqual(tagOf(await tryAppend(store, [event('b')], { conditions })), 'ConditionFailed')
-      }
-      strictEqual(await versionOf(store, 'b'), 2)
-    }
-  ],
-  [
-    'conditions see the batches that were taken before: of two that open the same aggregate one succeeds',
-    async (store) => {
-      const open = (name: string): ReturnType<Store['append']> =>
-        tryAppend(store, [event('a', name)], { conditions: [{ aggregateId: 'a', version: 'none' }] })
-      const next = (): ReturnType<Store['append']> =>
-        tryAppend(store, [event('a', 'next')], { conditions: [{ aggregateId: 'a', version: 1 }] })
-      const results = await Promise.all([open('first'), open('second'), next(), next()])
-      deepStrictEqual(results.map(tagOf), ['Right', 'ConditionFailed', 'Right', 'ConditionFailed'])
-      deepStrictEqual(
-        (await read(store)).map((one) => one.event.payload),
-        ['first', 'next']
-      )
     }
   ],
   [

@@ -5,6 +5,7 @@
 
 import type { ContractTest } from './disk-contract.ts'
 import { appendLaws } from './store-append-laws.ts'
+import { conditionLaws } from './store-condition-laws.ts'
 import { clockLaws, closeLaws, damageLaws, readerLaws, reopenLaws } from './store-life-laws.ts'
 import type { StoreFixture, StoreLaw } from './store-probe.ts'
 import { readLaws } from './store-read-laws.ts'
@@ -30,6 +31,7 @@ export function storeContract(
   const { reopen, reader, clock, damage } = capabilities
   const chapters: readonly (readonly [readonly StoreLaw[], Capability])[] = [
     [appendLaws, true],
+    [conditionLaws, true],
     [readLaws, true],
     [closeLaws, true],
     [reopenLaws, reopen],

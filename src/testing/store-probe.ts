@@ -3,7 +3,7 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import type { ReplayError, StorageError, VersionCondition } from '../core/error.ts'
+import type { Condition, ReplayError, StorageError } from '../core/error.ts'
 import { encodeEvent, type EncodedEvent, type Event, type NewEvent, type StoredEvent } from '../core/event.ts'
 import { matches, queryItems, type Query } from '../core/query.ts'
 import type { Durability, ReadRequest, Receipt, Store } from '../port/store.ts'
@@ -46,7 +46,7 @@ function encode(events: readonly NewEvent[]): readonly EncodedEvent[] {
 }
 
 export interface AppendMore {
-  readonly conditions?: readonly VersionCondition[]
+  readonly conditions?: readonly Condition[]
   readonly durability?: Durability
 }
 
