@@ -2,7 +2,13 @@
 // nothing.
 
 import { left, right } from 'fp-ts/lib/Either.js'
-import { ConditionFailed, InvalidOffset, type Condition, type StoredEvent } from '../src/index.ts'
+import {
+  ConditionFailed,
+  InvalidOffset,
+  type Condition,
+  type StoredEvent,
+  type VersionCondition
+} from '../src/index.ts'
 import type { EventReader, ReadBatch, ReadRequest, Store } from '../src/port/store.ts'
 
 type Overrides = Partial<Store>
