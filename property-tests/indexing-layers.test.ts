@@ -87,9 +87,9 @@ test('opened on a checkpoint of any length and continued, it answers as one of a
 })
 
 test('on a file with changed bytes it is IndexDamaged or answers the same, and writes the same or nothing', () => {
-  const patch = fc.uint8Array({ minLength: 1, maxLength: 4 })
+  const patch = fc.record({ at: fc.nat(), changes: fc.uint8Array({ minLength: 1, maxLength: 4 }) })
   fc.assert(
-    fc.property(segment, history, fc.nat(), fc.nat(), patch, (place, entries, seed, at, changes) => {
+    fc.property(segment, history, fc.nat(), patch, (place, entries, seed, { at, changes }) => {
       const cut = seed % (entries.length + 1)
       const below = bytesOf(indexOf(place, entries.slice(0, cut)))
       const changed = Buffer.from(below)
