@@ -29,15 +29,19 @@ const proofs: readonly Proof[] = [
   }
 ]
 
-it.each(proofs)('$law', async ({ seed: first, states, ...shape }) => {
-  const total = { states: 0, inRecovery: 0, inRecoveryAgain: 0, torn: 0, batches: 0 }
-  let seed = first
-  for (; total.states < states; seed++) {
-    const report: CrashReport = await crashRun({ open, seed, ...shape })
-    for (const key of Object.keys(total) as (keyof CrashReport)[]) total[key] += report[key]
-  }
-  process.stdout.write(`crash states from seeds ${first} to ${seed - 1}: ${JSON.stringify(total)}\n`)
-  expect(total.inRecovery).toBeGreaterThan(states / 4)
-  expect(total.inRecoveryAgain).toBeGreaterThan(states / 20)
-  expect(total.torn).toBeGreaterThan(10)
-}, 600_000)
+it.each(proofs)(
+  '$law',
+  async ({ seed: first, states, ...shape }) => {
+    const total = { states: 0, inRecovery: 0, inRecoveryAgain: 0, torn: 0, batches: 0 }
+    let seed = first
+    for (; total.states < states; seed++) {
+      const report: CrashReport = await crashRun({ open, seed, ...shape })
+      for (const key of Object.keys(total) as (keyof CrashReport)[]) total[key] += report[key]
+    }
+    process.stdout.write(`crash states from seeds ${first} to ${seed - 1}: ${JSON.stringify(total)}\n`)
+    expect(total.inRecovery).toBeGreaterThan(states / 4)
+    expect(total.inRecoveryAgain).toBeGreaterThan(states / 20)
+    expect(total.torn).toBeGreaterThan(10)
+  },
+  600_000
+)

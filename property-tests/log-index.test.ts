@@ -56,7 +56,8 @@ interface Stand {
 }
 
 async function take(stand: Stand, done: Step, segmentBytes: number): Promise<void> {
-  const open = (): Promise<EventLog> => openOn(stand.disk, { segmentBytes, clock: new LabClock([5, 9, 2, 40]) })
+  const open = (): Promise<EventLog> =>
+    openOn(stand.disk, { segmentBytes, checkpointBytes: 400, clock: new LabClock([5, 9, 2, 40]) })
   if (done.kind === 'append') {
     await Promise.all(done.batches.map((events) => orThrow(stand.log.append(events))))
   } else if (done.kind === 'close') {
@@ -96,7 +97,11 @@ it('indexes that grew with the log are byte for byte those that are built from n
   const segmentBytes = fc.constantFrom(256, 700, 20_000)
   const property = fc.asyncProperty(segmentBytes, fc.array(step, { maxLength: 25 }), async (bytes, steps) => {
     const disk = new MemoryDisk()
-    const stand: Stand = { disk, log: await openOn(disk, { segmentBytes: bytes }), older: new Map() }
+    const stand: Stand = {
+      disk,
+      log: await openOn(disk, { segmentBytes: bytes, checkpointBytes: 400 }),
+      older: new Map()
+    }
     for (const done of steps) await take(stand, done, bytes)
     await orThrow(stand.log.close())
     const grown = indexesOf(stand.disk)

@@ -77,7 +77,12 @@ const segmentBytes = 256
 
 function options(real: Pick<Real, 'clock'>, model: Model): Parameters<typeof openOn>[1] {
   const entropy = labEntropy()
-  return { segmentBytes, clock: real.clock, entropy: { ...entropy, eventId: () => `id-${++model.ids}` } }
+  return {
+    segmentBytes,
+    checkpointBytes: 150,
+    clock: real.clock,
+    entropy: { ...entropy, eventId: () => `id-${++model.ids}` }
+  }
 }
 
 const aggregateId = fc.constantFrom('a', 'b', '\u{1f600}', '\uffff')

@@ -6,7 +6,13 @@ import { left, right } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type * as t from 'io-ts'
 import { InvalidArgument, type OpenError } from './core/error.ts'
-import { pendingBytesDefault, segmentBytesDefault, segmentBytesMax, segmentBytesMin } from './core/limit.ts'
+import {
+  checkpointBytesDefault,
+  pendingBytesDefault,
+  segmentBytesDefault,
+  segmentBytesMax,
+  segmentBytesMin
+} from './core/limit.ts'
 import { makeNodeDisk } from './disk/node.ts'
 import { makeSlot } from './disk/slot.ts'
 import { LocalStore } from './log/store.ts'
@@ -82,6 +88,8 @@ export interface OpenOptions<A> {
   readonly sync?: { readonly everyMs: number } | undefined
   /** How many appended bytes may wait for their receipts before appends are refused as Overloaded. Default 64 MiB. */
   readonly pendingBytes?: number | undefined
+  /** Save the index of the active segment every so many bytes: what is left to scan after a crash. Default 8 MiB. */
+  readonly checkpointBytes?: number | undefined
   readonly disk?: Disk | undefined
   readonly clock?: Clock | undefined
   readonly entropy?: Entropy | undefined
@@ -131,6 +139,7 @@ export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
         create: options.create ?? true,
         segmentBytes: options.segmentBytes ?? segmentBytesDefault,
         pendingBytes: options.pendingBytes ?? pendingBytesDefault,
+        checkpointBytes: options.checkpointBytes ?? checkpointBytesDefault,
         syncEveryMs: options.sync?.everyMs
       })
       if (opened._tag === 'Left') return opened
@@ -142,10 +151,11 @@ export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
 function optionFault(folder: string, options: Omit<OpenOptions<unknown>, 'codec'>): InvalidArgument | undefined {
   if (typeof folder !== 'string' || folder === '') return new InvalidArgument('folder', 'is not a path')
   if (folder.includes('\0')) return new InvalidArgument('folder', 'holds a zero character')
-  const { segmentBytes, pendingBytes, sync } = options
+  const { segmentBytes, pendingBytes, checkpointBytes, sync } = options
   return (
     rangeFault('segmentBytes', segmentBytes, [segmentBytesMin, segmentBytesMax]) ??
     rangeFault('pendingBytes', pendingBytes, [1, Number.MAX_SAFE_INTEGER]) ??
+    rangeFault('checkpointBytes', checkpointBytes, [1, Number.MAX_SAFE_INTEGER]) ??
     rangeFault('sync.everyMs', sync?.everyMs, [1, 0x7fff_ffff])
   )
 }

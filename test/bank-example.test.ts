@@ -123,7 +123,11 @@ describe('commands at the same time', () => {
     await using log = await orThrow(EventLog.open(folder, { codec: Bank.codec }))
     await orThrow(log.append(Bank.make.Opened(accountId, { owner: 'Ada', overdraftCents: 0 })))
     // What was loaded is never the newest: the account is at version 1.
-    const stale = vi.spyOn(log, 'load').mockImplementation(() => TE.right({ state: open, version: Version(0), condition: { aggregateId: accountId, version: 0 } }))
+    const stale = vi
+      .spyOn(log, 'load')
+      .mockImplementation(() =>
+        TE.right({ state: open, version: Version(0), condition: { aggregateId: accountId, version: 0 } })
+      )
     const command: Command = { type: 'Deposit', accountId, cents: 1 }
     const failed = { _tag: 'ConditionFailed', condition: { aggregateId: accountId, version: 0 }, actual: 1 }
     expect(await fp.execute(log, command, 2)()).toMatchObject(left(failed))

@@ -109,7 +109,13 @@ describe('one failing call', () => {
 async function tornLog(seed: number): Promise<{ readonly state: CrashState; readonly context: CheckContext }> {
   const chance = new Chance(seed)
   const ledger = new Ledger()
-  const opening = { segmentBytes: 700, sync: undefined, clock: new CrashClock(), entropy: crashEntropy(chance) }
+  const opening = {
+    segmentBytes: 700,
+    checkpointBytes: 500,
+    sync: undefined,
+    clock: new CrashClock(),
+    entropy: crashEntropy(chance)
+  }
   const disk = new MemoryDisk()
   const opened = await open({ ...opening, disk, readOnly: false })
   expect(opened._tag).toBe('Right')

@@ -39,6 +39,7 @@ async function fixture({ disk, folder, segmentBytes, flip, cleanup }: Place): Pr
       create: !readOnly,
       segmentBytes,
       pendingBytes: 64 * 1024 * 1024,
+      checkpointBytes: 300,
       syncEveryMs: undefined
     })
     if (store._tag === 'Left') throw store.left

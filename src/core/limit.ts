@@ -31,6 +31,9 @@ export const segmentBytesMax: number = 1024 * 1024 * 1024
 /** Appended bytes that may wait for their receipts before further appends are refused as Overloaded. */
 export const pendingBytesDefault: number = 64 * 1024 * 1024
 
+/** The index of the active segment is saved every so many bytes of frames: what a crash leaves to be scanned. */
+export const checkpointBytesDefault: number = 8 * 1024 * 1024
+
 /** How many bytes of frames are gathered before a write: large writes gain nothing beyond this. */
 export const groupBytes: number = 1024 * 1024
 

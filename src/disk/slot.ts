@@ -2,7 +2,8 @@
 // folder is synced. At every moment the name stands for one whole value. Saves of one path follow each other, since
 // they share the temporary file; saves of different paths do not wait for one another.
 
-import { right, type Either } from 'fp-ts/lib/Either.js'
+import { setImmediate } from 'node:timers/promises'
+import { right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
@@ -28,7 +29,12 @@ export function makeSlot(disk: Disk): Slot {
   }
 }
 
-async function replace(disk: Disk, path: string, parts: Iterable<Uint8Array>): Promise<Either<DiskError, void>> {
+/** How many bytes are written before other work gets its turn: about a millisecond. */
+const burstBytes = 256 * 1024
+
+type Parts<E> = Iterable<Uint8Array | Left<E>>
+
+async function replace<E>(disk: Disk, path: string, parts: Parts<E>): Promise<Either<DiskError | E, void>> {
   const temporary = `${path}.tmp`
   const prepared = await prepare(disk, temporary, parts)
   const renamed = prepared._tag === 'Left' ? prepared : disk.rename(temporary, path)
@@ -38,25 +44,31 @@ async function replace(disk: Disk, path: string, parts: Iterable<Uint8Array>): P
 }
 
 /** Writes the value to the temporary file and syncs it. */
-async function prepare(disk: Disk, path: string, parts: Iterable<Uint8Array>): Promise<Either<DiskError, void>> {
+async function prepare<E>(disk: Disk, path: string, parts: Parts<E>): Promise<Either<DiskError | E, void>> {
   const stale = disk.remove(path)
   if (stale._tag === 'Left') return stale
   const file = disk.open(path, 'create')
   if (file._tag === 'Left') return file
   try {
-    const written = writeAll(file.right, parts)
+    const written = await writeAll(file.right, parts)
     return written._tag === 'Left' ? written : await file.right.sync()
   } finally {
     file.right.close()
   }
 }
 
-function writeAll(file: DiskFile, parts: Iterable<Uint8Array>): Either<DiskError, void> {
+async function writeAll<E>(file: DiskFile, parts: Parts<E>): Promise<Either<DiskError | E, void>> {
   let position = 0
+  let burst = 0
   for (const part of parts) {
+    if (!(part instanceof Uint8Array)) return part
     const written = file.writeSync(part, position)
     if (written._tag === 'Left') return written
     position += part.length
+    burst += part.length
+    if (burst < burstBytes) continue
+    burst = 0
+    await setImmediate()
   }
   return right(undefined)
 }

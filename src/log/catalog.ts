@@ -1,17 +1,19 @@
 // The segments of an open log and the index over them.
 //
 // Invariants
-// - `segments` is in the order of base; the last one is active and its index is a MemoryIndex.
-// - A sealed segment's index covers it wholly: [base, end). It is a file, or a MemoryIndex where the file cannot be
+// - `segments` is in the order of base; the last one is active and its index is an ActiveIndex: in memory, over a
+//   checkpoint's file where there is one.
+// - A sealed segment's index covers it wholly: [base, end). It is a file, or an ActiveIndex where the file cannot be
 //   written (a reader, a full disk).
 // - An index that turns out damaged is never believed: it is rebuilt from its segment, and the question asked again.
 
-import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { left, right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
 import { Closed, type DamagedRegion, type DiskError } from '../core/error.ts'
 import { IndexDamaged, type IndexError, type SegmentIndex } from '../indexing/segment-index.ts'
 import { IndexFile } from '../indexing/index-file.ts'
-import { MemoryIndex } from '../indexing/memory-index.ts'
+import { LayeredIndex } from '../indexing/layered-index.ts'
+import { MemoryIndex, type ActiveIndex } from '../indexing/memory-index.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
@@ -47,8 +49,6 @@ export class Catalog {
   private readonly sealedVersions = new Map<string, number>()
   /** Rebuilds under way, so that two readers who meet one damaged index share the work. */
   private readonly rebuilding = new Map<Segment, Promise<Either<DiskError, void>>>()
-  /** Index files that were rebuilt. Whoever was reading one may go on, so they are closed with the catalog. */
-  private readonly retired: IndexFile[] = []
   private closed = false
 
   constructor(options: CatalogOptions) {
@@ -76,11 +76,12 @@ export class Catalog {
 
   /** Opens the index file of a segment, when it is whole, of this log and not ahead of the segment. */
   openIndex(base: number, end: number): Either<IndexError, IndexFile> {
-    const { disk, folder, logId } = this.options
-    const opened = IndexFile.open(disk, `${folder}/${indexName(base)}`, { logId, base })
+    const { disk, logId } = this.options
+    const path = this.indexPath(base)
+    const opened = IndexFile.open(disk, path, { logId, base })
     if (opened._tag === 'Right' && opened.right.end > end) {
       opened.right.close()
-      return left(new IndexDamaged(`${folder}/${indexName(base)}`, 'it is ahead of its segment'))
+      return left(new IndexDamaged(path, 'it is ahead of its segment'))
     }
     return opened
   }
@@ -164,52 +165,115 @@ export class Catalog {
     return work
   }
 
+  /**
+   * Into memory first, then into its file. The active segment may grow meanwhile: what is added is scanned too, and
+   * the new index takes the old one's place between two appends.
+   */
   private async rebuildNow(segment: Segment): Promise<Either<DiskError, void>> {
-    const built = await this.scanSegment(segment)
-    if (built._tag === 'Left') return built
-    this.replaceIndex(segment, built.right)
-    if (!this.options.readOnly) await this.saveSealed(segment)
-    return right(undefined)
-  }
-
-  /** Builds an index of [base, end) from the frames. */
-  async scanSegment(segment: Segment): Promise<Either<DiskError, MemoryIndex>> {
-    const { disk, logId } = this.options
-    const index = new MemoryIndex({ logId, base: segment.base })
+    const { disk, logId, readOnly } = this.options
+    const { base } = segment
+    const index = new MemoryIndex({ logId, base })
     const opened = disk.open(segment.path, 'read')
     if (opened._tag === 'Left') return opened
     const file = opened.right
-    const range = { file, logId, base: segment.base, from: segment.base, end: segment.end }
-    const extended = await extendIndex(index, range)
-    file.close()
-    return extended._tag === 'Left' ? extended : right(index)
+    try {
+      while (index.end < segment.end) {
+        const extended = await extendIndex(index, { file, logId, base, from: index.end, end: segment.end })
+        if (extended._tag === 'Left') return extended
+      }
+    } finally {
+      file.close()
+    }
+    this.replaceIndex(segment, index)
+    if (!readOnly && segment !== this.active()) await this.saveSealed(segment)
+    return right(undefined)
+  }
+
+  /** The index of the active segment, which grows with it. */
+  growing(): ActiveIndex {
+    const { index } = this.active()
+    assert(!(index instanceof IndexFile), 'the active segment has an index that grows')
+    return index as ActiveIndex
   }
 
   /**
    * Writes a sealed segment's index to its file and lets go of the memory. An index is a cache, so a disk that does
    * not take it costs memory and nothing else: the index stays as it is, and the next open builds it again.
+   * Resolves to what went wrong.
    */
-  async saveSealed(segment: Segment): Promise<void> {
+  async saveSealed(segment: Segment): Promise<DiskError | undefined> {
     const { index } = segment
-    if (!(index instanceof MemoryIndex)) return
+    if (index instanceof IndexFile) return undefined
     assert(index.end === segment.end, 'the index of a sealed segment covers it')
-    const saved = await this.saveIndex(index)
-    if (saved._tag === 'Left') return
+    const saved = await this.saveIndex(index as ActiveIndex)
+    if (saved._tag === 'Left') return this.afterFailedSave(segment, saved.left)
     const opened = this.openIndex(segment.base, segment.end)
     if (opened._tag === 'Right' && segment.index === index) this.replaceIndex(segment, opened.right)
+    return undefined
   }
 
-  /** Writes an index to its file: a sealed segment's, or the active one's as a checkpoint. */
-  saveIndex(index: MemoryIndex): Promise<Either<DiskError, void>> {
-    return this.options.slot.save(`${this.options.folder}/${indexName(index.base)}`, index.parts())
+  /** The checkpoint that an index rests on cannot be read: the index is built anew. Anything else is the disk's. */
+  private async afterFailedSave(segment: Segment, error: IndexError): Promise<DiskError | undefined> {
+    if (error._tag !== 'IndexDamaged') return error
+    const rebuilt = await this.rebuild(segment)
+    return rebuilt._tag === 'Left' ? rebuilt.left : undefined
+  }
+
+  /**
+   * Writes a checkpoint of the active segment's index while it grows, and lets go of the memory. `synced` resolves
+   * to true when everything before an offset is on disk: a checkpoint vouches for its frames. What goes wrong costs
+   * memory and a longer scan at the next open, as with saveSealed.
+   */
+  async checkpoint(synced: (end: number) => Promise<boolean>): Promise<DiskError | undefined> {
+    const segment = this.active()
+    const index = this.growing()
+    const parts = partsOf(index)
+    if (!(await synced(index.end))) return undefined
+    const saved = await this.options.slot.save(this.indexPath(segment.base), parts)
+    if (saved._tag === 'Left') return this.afterFailedSave(segment, saved.left)
+    const opened = this.openIndex(segment.base, segment.end)
+    if (opened._tag === 'Left') return undefined
+    if (segment.index === index) this.replaceIndex(segment, LayeredIndex.over(opened.right, index))
+    else opened.right.close()
+    return undefined
+  }
+
+  /** Writes the last checkpoint of the active segment's index. Its frames are on disk: a checkpoint vouches for them. */
+  async saveActive(): Promise<Either<DiskError, void>> {
+    for (;;) {
+      const saved = await this.saveIndex(this.growing())
+      if (saved._tag === 'Right') return saved
+      if (saved.left._tag !== 'IndexDamaged') return left(saved.left)
+      const rebuilt = await this.rebuild(this.active())
+      if (rebuilt._tag === 'Left') return rebuilt
+    }
+  }
+
+  /**
+   * Writes an index to its file: a sealed segment's, or the active one's as a checkpoint. IndexDamaged: the checkpoint
+   * before it, which it rests on, cannot be read.
+   */
+  private saveIndex(index: ActiveIndex): Promise<Either<IndexError, void>> {
+    return this.options.slot.save(this.indexPath(index.base), partsOf(index))
+  }
+
+  private indexPath(base: number): string {
+    return `${this.options.folder}/${indexName(base)}`
   }
 
   /** Sets a segment's index. */
   replaceIndex(segment: Segment, index: SegmentIndex): void {
-    const before = segment.index
+    const before = fileOf(segment.index)
+    const file = fileOf(index)
     segment.index = index
-    if (before instanceof IndexFile && before !== index) this.retired.push(before)
-    if (this.closed && index instanceof IndexFile) index.close()
+    if (before !== file) before?.retire()
+    if (this.closed) file?.close()
+  }
+
+  /** Makes an empty segment the active one. */
+  begin(base: number, path: string): void {
+    const index = new MemoryIndex({ logId: this.options.logId, base })
+    this.activate({ base, path, end: base, index, damage: [] })
   }
 
   /** Makes `segment` the active one. */
@@ -268,9 +332,22 @@ export class Catalog {
 
   close(): void {
     this.closed = true
-    for (const { index } of this.segments) if (index instanceof IndexFile) index.close()
-    for (const index of this.retired) index.close()
+    for (const { index } of this.segments) fileOf(index)?.close()
   }
+}
+
+/** The bytes of an index as it is at this call. */
+function partsOf(index: ActiveIndex): Iterable<Uint8Array | Left<IndexError>> {
+  const parts = index.checkpoint()
+  return (function* () {
+    for (const part of parts) yield part._tag === 'Right' ? part.right : part
+  })()
+}
+
+/** The file that an index reads. */
+function fileOf(index: SegmentIndex): IndexFile | undefined {
+  if (index instanceof IndexFile) return index
+  return index instanceof LayeredIndex ? index.file : undefined
 }
 
 /** Merges the segments' sorted lists; an aggregate's version is the one of the newest segment that knows it. */

@@ -2,7 +2,7 @@
 // with what the group has planned, so that the second batch of a turn stands behind the first.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import type { AppendError, DiskError } from '../core/error.ts'
+import type { AppendError, DiskError, Poisoned } from '../core/error.ts'
 import { matches, type QueryItem } from '../core/query.ts'
 import type { AppendRequest, Receipt } from '../port/store.ts'
 import type { Catalog, StaleIndex } from './catalog.ts'
@@ -14,6 +14,13 @@ export interface Pending {
   readonly request: AppendRequest
   readonly bytes: number
   readonly settle: (result: Either<AppendError, Receipt>) => void
+}
+
+/** A batch, or a caller of `sync`, that waits until everything before `end` is on disk. */
+export interface Waiter {
+  readonly end: number
+  readonly bytes: number
+  readonly settle: (result: Either<Poisoned, void>) => void
 }
 
 export interface PlannedBatch {

@@ -1,14 +1,15 @@
 // Fills a segment's index from the segment's frames: the one way from frames to an index, whether the index was
 // missing, damaged or behind.
 
-import { right, type Either } from 'fp-ts/lib/Either.js'
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
 import type { DamagedRegion, DiskError } from '../core/error.ts'
 import { decodeRecord, type Event } from '../core/event.ts'
 import type { EventKeys } from '../core/query.ts'
 import { frameBytes } from '../core/frame.ts'
 import { headerBytes } from '../core/header.ts'
-import type { MemoryIndex } from '../indexing/memory-index.ts'
+import type { ActiveIndex } from '../indexing/memory-index.ts'
+import type { SegmentIndex } from '../indexing/segment-index.ts'
 import type { DiskFile } from '../port/disk.ts'
 import { SegmentScan, type FrameVisitor, type ScanRange } from './scan.ts'
 
@@ -22,9 +23,9 @@ export function keysOf(event: Event): EventKeys {
 
 /** Adds every frame that is visited to an index, and every damage. */
 export class IndexVisitor implements FrameVisitor {
-  private readonly index: MemoryIndex
+  private readonly index: ActiveIndex
 
-  constructor(index: MemoryIndex) {
+  constructor(index: ActiveIndex) {
     this.index = index
   }
 
@@ -49,7 +50,7 @@ export class IndexVisitor implements FrameVisitor {
 
 /** Brings an index up to `range.end`, chunk by chunk; `onChunk` is told where it stands and may end it by false. */
 export async function extendIndex(
-  index: MemoryIndex,
+  index: ActiveIndex,
   range: ScanRange,
   onChunk: (offset: number) => boolean = () => true
 ): Promise<Either<DiskError, boolean>> {
@@ -72,9 +73,10 @@ export function trailingDamage(damage: readonly DamagedRegion[], end: number): D
 }
 
 /** Whether the last frame of an index stands in the segment's file where the index has it. */
-export function lastFrameStands(index: MemoryIndex, file: DiskFile): Either<DiskError, boolean> {
+export function lastFrameStands(index: SegmentIndex, file: DiskFile): Either<DiskError, boolean> {
   const damage = index.damage()
-  const trailing = damage._tag === 'Right' ? trailingDamage(damage.right, index.end) : undefined
+  if (damage._tag === 'Left') return damage.left._tag === 'IndexDamaged' ? right(false) : left(damage.left)
+  const trailing = trailingDamage(damage.right, index.end)
   const crc = Buffer.alloc(4)
   const got = file.readSync(crc, (trailing?.offset ?? index.end) - index.base + headerBytes - 4)
   if (got._tag === 'Left') return got

@@ -6,10 +6,9 @@ import type { Offset } from '../core/brand.ts'
 import { Aborted, Closed, Corrupt, type DamagedRegion, type DiskError } from '../core/error.ts'
 import { decodeRecord } from '../core/event.ts'
 import { strideBytes } from '../core/limit.ts'
-import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { RebuildOptions } from '../port/store.ts'
 import type { Catalog } from './catalog.ts'
-import { extendIndex, trailingDamage } from './index-scan.ts'
+import { trailingDamage } from './index-scan.ts'
 import { SegmentScan, type FrameVisitor } from './scan.ts'
 import type { Segment } from './segment.ts'
 
@@ -119,35 +118,10 @@ export async function rebuildFrom(
   for (const segment of segments) {
     if (isClosed()) return left(new Closed())
     if (options.signal?.aborted === true) return left(new Aborted(options.signal.reason))
-    const done = segment === catalog.active() ? await rebuildActive(catalog, segment) : await catalog.rebuild(segment)
+    const done = await catalog.rebuild(segment)
     if (done._tag === 'Left') return done
     doneBytes += segment.end - segment.base
     options.onProgress?.(doneBytes, Math.max(totalBytes, doneBytes))
   }
-  return right(undefined)
-}
-
-/**
- * Builds the active segment's index anew while appends go on: what they add meanwhile is scanned too, until the new
- * index has caught up; then it takes the old one's place between two appends.
- */
-async function rebuildActive(catalog: Catalog, segment: Segment): Promise<Either<DiskError, void>> {
-  const { disk, logId } = catalog.options
-  const index = new MemoryIndex({ logId, base: segment.base })
-  const opened = disk.open(segment.path, 'read')
-  if (opened._tag === 'Left') return opened
-  const file = opened.right
-  try {
-    while (index.end < segment.end) {
-      const range = { file, logId, base: segment.base, from: index.end, end: segment.end }
-      const extended = await extendIndex(index, range)
-      if (extended._tag === 'Left') return extended
-    }
-  } finally {
-    file.close()
-  }
-  catalog.replaceIndex(segment, index)
-  // It rolled meanwhile: its old index is in its file, or about to be, and the new one is what was asked for.
-  if (segment !== catalog.active()) await catalog.saveSealed(segment)
   return right(undefined)
 }

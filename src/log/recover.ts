@@ -10,7 +10,8 @@ import type { Offset } from '../core/brand.ts'
 import { BadSegment, NotFound, type DamagedRegion, type DiskError, type OpenError } from '../core/error.ts'
 import { headerBytes } from '../core/header.ts'
 import { decodeMark, type Mark } from '../core/mark.ts'
-import { MemoryIndex } from '../indexing/memory-index.ts'
+import { LayeredIndex } from '../indexing/layered-index.ts'
+import { MemoryIndex, type ActiveIndex } from '../indexing/memory-index.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { Recovery } from '../port/store.ts'
 import { Catalog, type CatalogOptions } from './catalog.ts'
@@ -135,7 +136,7 @@ async function createLog(context: OpenContext, markBytes: Buffer): Promise<Eithe
   if (created._tag === 'Left') return left(created.left.error)
   const catalog = new Catalog({ ...context, logId })
   const file = created.right
-  catalog.activate({ base: 0, path: file.path, end: 0, index: new MemoryIndex({ logId, base: 0 }), damage: [] })
+  catalog.begin(0, file.path)
   const recovery: Recovery = {
     clean: true,
     lock: context.lock,
@@ -205,6 +206,8 @@ async function openSealed(catalog: Catalog, files: readonly SegmentFile[]): Prom
       if (index._tag === 'Right') index.right.close()
       const rebuilt = await catalog.rebuild(segment)
       if (rebuilt._tag === 'Left') return rebuilt
+      // To the catalog it is the last segment so far, and might still grow.
+      if (!options.readOnly) await catalog.saveSealed(segment)
       reindexed.push(file.base as Offset)
       scannedBytes += next.base - file.base
     }
@@ -267,7 +270,7 @@ async function openActive(
 }
 
 interface Checkpoint {
-  readonly index: MemoryIndex
+  readonly index: ActiveIndex
   /** It is written after its frames were synced: everything before this offset was on disk, as with the mark. */
   readonly vouched: number
   /** Whether the index is as it was saved. */
@@ -281,26 +284,23 @@ interface Checkpoint {
  * Otherwise an empty one, and the whole segment is scanned.
  */
 function loadCheckpoint(catalog: Catalog, file: DiskFile, base: number): Either<DiskError, Checkpoint> {
-  const index = new MemoryIndex({ logId: catalog.options.logId, base })
+  const empty = new MemoryIndex({ logId: catalog.options.logId, base })
   const opened = catalog.openIndex(base, Number.POSITIVE_INFINITY)
   if (opened._tag === 'Left') {
     const { left: error } = opened
     const missing = error._tag !== 'IndexDamaged' && error.errno === 'ENOENT'
     const gone = missing || error._tag === 'IndexDamaged'
-    return gone ? right({ index, vouched: base, saved: false, found: !missing }) : left(error)
+    return gone ? right({ index: empty, vouched: base, saved: false, found: !missing }) : left(error)
   }
   const vouched = opened.right.end
-  const loaded = MemoryIndex.from(opened.right)
-  opened.right.close()
-  if (loaded._tag === 'Left') {
-    return loaded.left._tag === 'IndexDamaged'
-      ? right({ index, vouched, saved: false, found: true })
-      : left(loaded.left)
+  const saved = opened.right
+  const fits = saved.events === 0 ? right(false) : lastFrameStands(saved, file)
+  if (fits._tag === 'Right' && fits.right) {
+    return right({ index: LayeredIndex.on(saved), vouched, saved: true, found: true })
   }
-  if (loaded.right.events === 0) return right({ index, vouched, saved: vouched === base, found: true })
-  const fits = lastFrameStands(loaded.right, file)
+  saved.close()
   if (fits._tag === 'Left') return fits
-  return right({ index: fits.right ? loaded.right : index, vouched, saved: fits.right, found: true })
+  return right({ index: empty, vouched, saved: saved.events === 0 && vouched === base, found: true })
 }
 
 /** Keeps what is torn, brings the file to the log's end, and makes everything durable before anybody sees it. */

@@ -58,7 +58,7 @@ export class Refresher {
     const standing = this.forgetTakenBack(active)
     if (standing._tag === 'Left') return standing
     if (end <= active.end) return right(undefined)
-    const index = memoryOf(active)
+    const index = this.catalog.growing()
     const range = { file: this.file, logId, base: active.base, end }
     const verdict = await scanTail(index, range, active.end)
     if (verdict._tag === 'Left') return verdict
@@ -73,7 +73,7 @@ export class Refresher {
    * half-way takes back what it never acknowledged, and a reader may have seen a part of it.
    */
   private forgetTakenBack(active: Segment): Either<DiskError, void> {
-    const index = memoryOf(active)
+    const index = this.catalog.growing()
     if (index.events === 0) return right(undefined)
     const stands = lastFrameStands(index, this.file)
     if (stands._tag === 'Left') return stands
@@ -93,19 +93,15 @@ export class Refresher {
     const active = this.catalog.active()
     const standing = this.forgetTakenBack(active)
     if (standing._tag === 'Left') return standing
-    const range = { file: this.file, logId, base: active.base, from: memoryOf(active).end, end: base }
-    const extended = await extendIndex(memoryOf(active), range)
+    const range = { file: this.file, logId, base: active.base, from: this.catalog.growing().end, end: base }
+    const extended = await extendIndex(this.catalog.growing(), range)
     if (extended._tag === 'Left') return extended
     const opened = disk.open(path, 'read')
     if (opened._tag === 'Left') return opened
     active.end = base
     this.file.close()
     this.file = opened.right
-    this.catalog.activate({ base, path, end: base, index: new MemoryIndex({ logId, base }), damage: [] })
+    this.catalog.begin(base, path)
     return right(true)
   }
-}
-
-function memoryOf(segment: Segment): MemoryIndex {
-  return segment.index as MemoryIndex
 }

@@ -130,8 +130,8 @@ async function rebuildIndexes(catalog: Catalog, steps: readonly RepairStep[], re
     if (segment === undefined) return left(new BadSegment(path, 'it has no segment'))
     // Opening has written those of sealed segments itself.
     if (segment !== catalog.active() && recovery.reindexed.some((base) => base === segment.base)) continue
-    const built = await catalog.scanSegment(segment)
-    const saved = built._tag === 'Left' ? built : await catalog.saveIndex(built.right)
+    const rebuilt = await catalog.rebuild(segment)
+    const saved = rebuilt._tag === 'Left' || segment !== catalog.active() ? rebuilt : await catalog.saveActive()
     if (saved._tag === 'Left') return saved
   }
   return right(undefined)

@@ -4,9 +4,13 @@
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
 import { BadSegment, ForeignSegment, UnsupportedVersion, type DamagedRegion, type DiskError } from '../core/error.ts'
+import { batchBytesMax, segmentBytesMax } from '../core/limit.ts'
 import { decodeHeader, encodeHeader, formatVersion, headerBytes, type SegmentHeader } from '../core/header.ts'
 import type { SegmentIndex } from '../indexing/segment-index.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
+
+/** A batch may reach over the limit of the first segment bytes, and never leaves its segment. */
+const segmentFileBytesMax = headerBytes + segmentBytesMax + batchBytesMax
 
 const digits = 20
 const segmentPattern = /^\d{20}\.log$/
@@ -70,6 +74,9 @@ export function inspectSegment(disk: Disk, path: string, base: number): Either<S
   try {
     const size = file.size()
     if (size._tag === 'Left') return size
+    if (size.right > segmentFileBytesMax) {
+      return left(new BadSegment(path, `it has ${size.right} bytes, more than a segment can have`))
+    }
     const bytes = Buffer.alloc(headerBytes)
     const got = file.readSync(bytes, 0)
     if (got._tag === 'Left') return got

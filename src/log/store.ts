@@ -13,7 +13,6 @@ import {
   type OpenError
 } from '../core/error.ts'
 import type { Aborted, Corrupt, Poisoned } from '../core/error.ts'
-import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
 import type { Disk, DiskLock } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
@@ -44,6 +43,7 @@ export interface StoreOptions {
   readonly create: boolean
   readonly segmentBytes: number
   readonly pendingBytes: number
+  readonly checkpointBytes: number
   /** Sync in the background so often; undefined for never. */
   readonly syncEveryMs: number | undefined
 }
@@ -112,9 +112,9 @@ export class LocalStore implements Store {
     }
     const end = catalog.end()
     if (!(mark.clean && mark.durable === end)) marker.right.update(end)
-    const { clock, segmentBytes, pendingBytes, syncEveryMs } = options
+    const { clock, segmentBytes, pendingBytes, checkpointBytes, syncEveryMs } = options
     const writer = new Writer(
-      { catalog, marker: marker.right, clock, file, segmentBytes, pendingBytes },
+      { catalog, marker: marker.right, clock, file, segmentBytes, pendingBytes, checkpointBytes },
       { tail: { end, timestampMs: lastTimestampMs(catalog), stated: 0 }, durable: end }
     )
     const stopTimer = syncEveryMs === undefined ? () => {} : clock.every(syncEveryMs, () => writer.syncInBackground())
@@ -201,9 +201,9 @@ export class LocalStore implements Store {
   /** Saves the index of the active segment, then says that the log is whole: the next open need not scan. */
   private async markClean(writing: WritingParts): Promise<Either<DiskError, void>> {
     const { catalog, settledEnd } = this
-    const { index, end } = catalog.active()
-    if (end === settledEnd || !(index instanceof MemoryIndex)) return right(undefined)
-    const saved = await catalog.saveIndex(index)
+    const { end } = catalog.active()
+    if (end === settledEnd) return right(undefined)
+    const saved = await catalog.saveActive()
     if (saved._tag === 'Left') return saved
     writing.marker.update(end, true)
     return writing.marker.sync()

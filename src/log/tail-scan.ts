@@ -6,7 +6,7 @@ import type { DamagedRegion, DiskError } from '../core/error.ts'
 import { decodeRecord } from '../core/event.ts'
 import type { EventKeys } from '../core/query.ts'
 import { frameBytes, frameContinues } from '../core/frame.ts'
-import type { IndexedFrame, MemoryIndex } from '../indexing/memory-index.ts'
+import type { ActiveIndex, IndexedFrame } from '../indexing/memory-index.ts'
 import { keysOf } from './index-scan.ts'
 import { SegmentScan, type FrameVisitor, type ScanRange } from './scan.ts'
 import { judgeTail, type SeenDamage, type TailFindings, type TailVerdict } from './tail.ts'
@@ -16,7 +16,7 @@ import { judgeTail, type SeenDamage, type TailFindings, type TailVerdict } from 
  * what the verdict keeps is the caller's to index (`extendIndex`), when the file is as the verdict wants it.
  */
 export async function scanTail(
-  index: MemoryIndex,
+  index: ActiveIndex,
   range: Omit<ScanRange, 'from'>,
   evidence: number
 ): Promise<Either<DiskError, TailVerdict & Pick<TailFindings, 'evidence'>>> {
@@ -29,7 +29,7 @@ export async function scanTail(
 }
 
 class TailVisitor implements FrameVisitor {
-  private readonly index: MemoryIndex
+  private readonly index: ActiveIndex
   private readonly seen: SeenDamage[] = []
   /** The frames of the batch that has not ended yet, and where it began. */
   private batch: { readonly frame: IndexedFrame; readonly keys: EventKeys }[] = []
@@ -38,7 +38,7 @@ class TailVisitor implements FrameVisitor {
   private indexing = true
   private evidence: number
 
-  constructor(index: MemoryIndex, evidence: number) {
+  constructor(index: ActiveIndex, evidence: number) {
     this.index = index
     this.evidence = evidence
   }

@@ -43,8 +43,8 @@ export function judgeTail(findings: TailFindings): TailVerdict {
   const damage: DamagedRegion[] = []
   for (const { region, openBatch } of seen) {
     if (region.offset >= evidence) return { end: batchStart(openBatch, region.offset, evidence), damage }
-    // A region that runs to the end of the file is damage as far as the evidence goes and torn behind it.
-    const nextOffset = region.nextOffset === fileEnd ? Math.min(evidence, fileEnd) : region.nextOffset
+    // A region that reaches over the evidence is damage as far as that goes; what is behind it is torn.
+    const nextOffset = Math.min(evidence, region.nextOffset)
     damage.push({ ...region, nextOffset: nextOffset as Offset })
     if (nextOffset < region.nextOffset) return { end: nextOffset, damage }
   }

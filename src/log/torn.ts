@@ -1,7 +1,7 @@
 // Keeps what recovery cuts. Torn bytes were never acknowledged as synced, yet they may be all that is left of
 // somebody's event: they are copied to `torn/` and are durable there before the log is cut.
 
-import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import { headerBytes } from '../core/header.ts'
 import { chunkBytes } from '../core/limit.ts'
@@ -30,17 +30,14 @@ export async function keepTorn(disk: Disk, slot: Slot, tail: TornTail): Promise<
   if (end.right === tail.from) return right(undefined)
   const path = await freePath(disk, tail.folder, `${tail.base}-${tail.from}`)
   if (path._tag === 'Left') return path
-  let failure: DiskError | undefined
-  const parts = function* (): Generator<Buffer> {
-    for (let offset = tail.from; offset < end.right && failure === undefined; offset += chunkBytes) {
+  const parts = function* (): Generator<Buffer | Left<DiskError>> {
+    for (let offset = tail.from; offset < end.right; offset += chunkBytes) {
       const chunk = readAt(tail, offset, Math.min(chunkBytes, end.right - offset))
-      if (chunk._tag === 'Right') yield chunk.right
-      else failure = chunk.left
+      yield chunk._tag === 'Right' ? chunk.right : chunk
     }
   }
   const saved = await slot.save(path.right, parts())
-  if (saved._tag === 'Left') return saved
-  return failure === undefined ? right(path.right) : left(failure)
+  return saved._tag === 'Left' ? saved : path
 }
 
 /** Moves a file that never became a segment into `torn/`. */

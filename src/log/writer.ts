@@ -22,13 +22,12 @@ import { Closed, Overloaded, Poisoned, type AppendError, type DiskError } from '
 import { frameOverheadBytes } from '../core/frame.ts'
 import { headerBytes } from '../core/header.ts'
 import { groupBytes } from '../core/limit.ts'
-import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { Clock } from '../port/clock.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { AppendRequest, Receipt } from '../port/store.ts'
 import type { Catalog, StaleIndex } from './catalog.ts'
 import { findWritten } from './duplicate.ts'
-import { Group, type Pending, type PlannedBatch } from './group.ts'
+import { Group, type Pending, type PlannedBatch, type Waiter } from './group.ts'
 import { FrameBuffer, planBatch, type Tail } from './plan.ts'
 import type { Marker } from './marker.ts'
 import { createSegment } from './segment.ts'
@@ -41,13 +40,7 @@ export interface WriterOptions {
   readonly file: DiskFile
   readonly segmentBytes: number
   readonly pendingBytes: number
-}
-
-/** A batch, or a caller of `sync`, that waits until everything before `end` is on disk. */
-interface Waiter {
-  readonly end: number
-  readonly bytes: number
-  readonly settle: (result: Either<Poisoned, void>) => void
+  readonly checkpointBytes: number
 }
 
 /** What is chained to it runs as a microtask; queueMicrotask costs more, since Node makes a resource for each. */
@@ -71,8 +64,10 @@ export class Writer {
   /** While set, nothing is written: a roll, or the rebuilding of an index that a plan needs. */
   private pause: Promise<void> | undefined
   private syncing: Promise<void> | undefined
-  /** Index files of sealed segments on their way to the disk. */
-  private sealing: Promise<void> = Promise.resolve()
+  /** Index files on their way to the disk, one after the other: of sealed segments, and checkpoints. */
+  private indexing: Promise<void> = Promise.resolve()
+  /** Where the log ended when a checkpoint was asked for last. */
+  private checkpointed: number
   /** How many batches are still to be written alone, after a write of several failed. */
   private alone = 0
   private poison: Poisoned | undefined
@@ -83,6 +78,7 @@ export class Writer {
     this.file = options.file
     this.tail = start.tail
     this.durable = start.durable
+    this.checkpointed = start.tail.end
   }
 
   append(request: AppendRequest): Promise<Either<AppendError, Receipt>> {
@@ -107,9 +103,13 @@ export class Writer {
   /** Resolves when everything taken so far is on disk. */
   async sync(): Promise<Either<Poisoned, void>> {
     await this.drain()
-    if (this.poison !== undefined) return left(this.poison)
-    const { end } = this.tail
-    if (end <= this.durable) return right(undefined)
+    return this.syncedTo(this.tail.end)
+  }
+
+  /** Resolves when everything before `end`, which is written, is on disk. */
+  private syncedTo(end: number): Promise<Either<Poisoned, void>> {
+    if (this.poison !== undefined) return Promise.resolve(left(this.poison))
+    if (end <= this.durable) return Promise.resolve(right(undefined))
     return new Promise((settle) => {
       this.waiters.push({ end, bytes: 0, settle })
       this.startSync()
@@ -129,7 +129,7 @@ export class Writer {
     this.closing = true
     const synced = await this.sync()
     await this.syncing
-    await this.sealing
+    await this.indexing
     return synced
   }
 
@@ -232,8 +232,7 @@ export class Writer {
 
   private commit(group: readonly PlannedBatch[]): void {
     const active = this.options.catalog.active()
-    const { index } = active
-    assert(index instanceof MemoryIndex, 'the active segment is indexed in memory')
+    const index = this.options.catalog.growing()
     const before = this.tail.end
     for (const { pending, plan } of group) {
       for (const frame of plan.frames) index.add(frame, frame.event)
@@ -245,6 +244,27 @@ export class Writer {
     assert(this.tail.end === before + this.buffer.length, 'the log ends behind what was written')
     this.alone = Math.max(0, this.alone - group.length)
     if (this.waiters.length > 0) this.startSync()
+    if (this.tail.end - this.checkpointed >= this.options.checkpointBytes) this.startCheckpoint()
+  }
+
+  /** Saves the index beside the appends: bounds its memory, and what is left to scan when the process is killed. */
+  private startCheckpoint(): void {
+    const { catalog } = this.options
+    const segment = catalog.active()
+    this.checkpointed = this.tail.end
+    // A segment that was sealed meanwhile is saved as such.
+    this.saveIndex(async () => {
+      if (segment !== catalog.active() || this.closing) return undefined
+      return catalog.checkpoint(async (end) => (await this.syncedTo(end))._tag === 'Right')
+    })
+  }
+
+  /** It is a cache, and may fail; but a failed sync of the folder may have lost a name, and no later one would tell. */
+  private saveIndex(save: () => Promise<DiskError | undefined>): void {
+    this.indexing = this.indexing.then(async () => {
+      const error = await save()
+      if (error?.operation === 'sync folder') this.poisonBy(error)
+    })
   }
 
   private awaitSync(pending: Pending, receipt: Receipt): void {
@@ -321,6 +341,8 @@ export class Writer {
       this.startSync()
       await this.syncing
     }
+    // One sync of the folder at a time: after one that failed the next one's success would mean nothing.
+    await this.indexing
     if (this.poison !== undefined) return
     const { catalog, clock } = this.options
     const { disk, folder, logId } = catalog.options
@@ -335,9 +357,9 @@ export class Writer {
     this.file.close()
     this.file = created.right
     const sealed = catalog.active()
-    const index = new MemoryIndex({ logId, base: baseOffset })
-    catalog.activate({ base: baseOffset, path: created.right.path, end: baseOffset, index, damage: [] })
-    this.sealing = this.sealing.then(() => catalog.saveSealed(sealed))
+    catalog.begin(baseOffset, created.right.path)
+    this.checkpointed = baseOffset
+    this.saveIndex(() => catalog.saveSealed(sealed))
   }
 
   private startSync(): void {
@@ -352,10 +374,7 @@ export class Writer {
   private async syncOnce(): Promise<void> {
     const { end } = this.tail
     const synced = await this.file.sync()
-    if (synced._tag === 'Left') {
-      this.poisonBy(synced.left)
-      return
-    }
+    if (synced._tag === 'Left') return this.poisonBy(synced.left)
     this.durable = end
     this.options.marker.update(end)
     const served = this.waiters.filter((waiter) => waiter.end <= end)

@@ -105,7 +105,13 @@ class FaultRun implements FaultReport {
   constructor(options: FaultOptions) {
     this.#options = options
     const chance = new Chance(options.seed)
-    this.#opening = { segmentBytes: 700, sync: undefined, clock: new CrashClock(), entropy: crashEntropy(chance) }
+    this.#opening = {
+      segmentBytes: 700,
+      checkpointBytes: 500,
+      sync: undefined,
+      clock: new CrashClock(),
+      entropy: crashEntropy(chance)
+    }
     this.#arm(chance)
   }
 

@@ -33,6 +33,7 @@ export interface CrashOpening {
   readonly disk: Disk
   readonly readOnly: boolean
   readonly segmentBytes: number
+  readonly checkpointBytes: number
   readonly sync: { readonly everyMs: number } | undefined
   readonly clock: Clock
   readonly entropy: Entropy

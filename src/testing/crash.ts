@@ -87,6 +87,7 @@ async function live(life: Life, options: CrashOptions): Promise<CheckContext> {
   clock.tick(life.life * 1_000)
   const opening = {
     segmentBytes: chance.pick([256, 700, 2_000, 1_000_000]),
+    checkpointBytes: chance.pick([200, 1_000, 1_000_000]),
     sync: chance.happens(40) ? { everyMs: 10 } : undefined,
     clock,
     entropy: crashEntropy(new Chance(options.seed, life.life))
