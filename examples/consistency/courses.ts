@@ -25,7 +25,7 @@ type School = EventLog<SchoolEvent>
 const coursesPerStudent = 3
 
 /** Defines a course, once: no event of that kind may have its tag. */
-export async function defineCourse(log: School, course: string, seats: number): Promise<void> {
+async function defineCourse(log: School, course: string, seats: number): Promise<void> {
   const defined = School.make.CourseDefined(`course-${course}`, { course, seats }, { tags: [`course:${course}`] })
   const noneMatch: Query = { types: ['CourseDefined'], tags: [`course:${course}`] }
   await orThrow(log.append(defined, { conditions: [{ noneMatch }] }))
@@ -41,7 +41,7 @@ interface Seats {
 const nothing: Seats = { seats: undefined, taken: 0, coursesOfStudent: 0, isSubscribed: false }
 
 /** Subscribes a student, or says why not. Retries when somebody else's subscription came between read and write. */
-export async function subscribe(log: School, student: string, course: string): Promise<string> {
+async function subscribe(log: School, student: string, course: string): Promise<string> {
   const query: Query = [{ tags: [`course:${course}`] }, { types: ['StudentSubscribed'], tags: [`student:${student}`] }]
   for (;;) {
     const { state, condition } = await orThrow(

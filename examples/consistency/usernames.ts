@@ -32,7 +32,7 @@ function tagOf(username: string): string {
 }
 
 /** Registers an account under a free name; false when the name is taken. */
-export async function register(log: Accounts, accountId: string, username: string): Promise<boolean> {
+async function register(log: Accounts, accountId: string, username: string): Promise<boolean> {
   for (;;) {
     const { state: owner, condition } = await orThrow(nameOf(log, username))
     if (owner !== undefined) return false
@@ -44,7 +44,7 @@ export async function register(log: Accounts, accountId: string, username: strin
 }
 
 /** Closes an account and gives its name back; false when the account does not own the name. */
-export async function close(log: Accounts, accountId: string, username: string): Promise<boolean> {
+async function close(log: Accounts, accountId: string, username: string): Promise<boolean> {
   const { state: owner, condition } = await orThrow(nameOf(log, username))
   if (owner !== accountId) return false
   const closed = Accounts.make.Closed(accountId, { username }, { tags: [tagOf(username)] })
