@@ -189,6 +189,6 @@ export class Workload {
 }
 
 /** Lets other work go on for so many turns of the microtask queue. */
-export async function turns(count: number): Promise<void> {
+async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await Promise.resolve()
 }
