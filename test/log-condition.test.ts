@@ -107,13 +107,25 @@ describe('a query condition', () => {
       { aggregateId: 'a' },
       { aggregateId: 'a', version: -1 },
       { aggregateId: 'a', noneMatch: {} },
-      { noneMatch: {}, after: 0.5 }
+      { noneMatch: {}, after: 0.5 },
+      { noneMatch: { types: 5 } },
+      { noneMatch: { tags: 'x' } },
+      { noneMatch: [null] }
     ] as unknown as Condition[]
     for (const condition of conditions) {
       const result = await log.append(event('a'), { conditions: [condition] })()
       expect(result).toMatchObject({ left: expect.any(InvalidArgument) as unknown })
     }
     expect(log.end).toBe(0)
+  })
+
+  it('is what it was when the append was called', async () => {
+    const log = await open()
+    await orThrow(log.append(event('a', { tags: ['x'] })))
+    const tags = ['x']
+    const append = log.append(event('b'), { conditions: [{ noneMatch: { tags } }] })
+    tags[0] = 'y'
+    expect(await append()).toMatchObject({ left: { condition: { noneMatch: { tags: ['x'] } } } })
   })
 
   it('comes with the state that the decision rests on', async () => {

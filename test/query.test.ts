@@ -3,7 +3,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { EventKeys } from '../src/core/query.ts'
-import { matches, queryItems, type Query, type QueryItem } from '../src/core/query.ts'
+import { copyOfQuery, matches, queryFault, queryItems, type Query, type QueryItem } from '../src/core/query.ts'
 
 const event: EventKeys = { aggregateId: 'a', eventType: 'T', namespace: 'n', tags: ['x', 'y'] }
 
@@ -36,6 +36,26 @@ describe('a query', () => {
   it('does not take a missing namespace for any namespace', () => {
     expect(asked({ namespace: 'n' }, { ...event, namespace: undefined })).toBe(false)
     expect(asked({ aggregateId: 'a' }, { ...event, namespace: undefined })).toBe(true)
+  })
+
+  it('is told from what is none', () => {
+    for (const query of [{}, [], [{}], { types: ['T'], tags: [], aggregateId: 'a', namespace: undefined }]) {
+      expect(queryFault(query)).toBeUndefined()
+    }
+    const odd = [undefined, null, 5, 'T', [null], [[]], { types: 'T' }, { types: 5 }, { tags: ['x', 5] }]
+    for (const query of [...odd, { tags: new Array(1) }, { aggregateId: 5 }, { namespace: null }, new Array(1)]) {
+      expect(queryFault(query)).toContain('is no query')
+    }
+  })
+
+  it('stays as it was copied', () => {
+    const item = { types: ['T'], tags: ['x'], aggregateId: 'a', namespace: 'n' }
+    const copies = [copyOfQuery(item), copyOfQuery([item])]
+    item.types.push('S')
+    item.tags.pop()
+    item.aggregateId = 'b'
+    const was = { types: ['T'], tags: ['x'], aggregateId: 'a', namespace: 'n' }
+    expect(copies).toEqual([was, [was]])
   })
 
   it('agrees with the rules read word by word', () => {

@@ -9,6 +9,7 @@ export interface EventKeys {
   readonly tags: readonly string[]
 }
 
+/** What an event must have to match: every term that is given. */
 export interface QueryItem {
   /** The event has one of these types. An empty list says nothing. */
   readonly types?: readonly string[]
@@ -20,6 +21,48 @@ export interface QueryItem {
 
 /** One item, or several of which one must match. */
 export type Query = QueryItem | readonly QueryItem[]
+
+/** What is wrong with a query that comes from where types do not reach; undefined when nothing is. */
+export function queryFault(query: unknown): string | undefined {
+  const items: readonly unknown[] = Array.isArray(query) ? query : [query]
+  const isQuery = [...items].every((item) => isItem(item))
+  return isQuery
+    ? undefined
+    : 'is no query: an item { types, tags, aggregateId, namespace } of strings, or a list of such'
+}
+
+function isItem(item: unknown): item is QueryItem {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) return false
+  const { types, tags, aggregateId, namespace } = item as Readonly<Record<keyof QueryItem, unknown>>
+  return isListOfNames(types) && isListOfNames(tags) && isName(aggregateId) && isName(namespace)
+}
+
+function isName(name: unknown): boolean {
+  return name === undefined || typeof name === 'string'
+}
+
+// Spread, since `every` leaves out the holes of an array.
+function isListOfNames(names: unknown): boolean {
+  return (
+    names === undefined || (Array.isArray(names) && [...(names as unknown[])].every((name) => typeof name === 'string'))
+  )
+}
+
+/** A copy that stays as it is, whatever its owner does to the query. */
+export function copyOfQuery(query: Query): Query {
+  const items = Array.isArray(query) ? (query as readonly QueryItem[]) : [query as QueryItem]
+  const copies = items.map(copyOfItem)
+  return Array.isArray(query) ? copies : (copies[0] as QueryItem)
+}
+
+function copyOfItem({ types, tags, aggregateId, namespace }: QueryItem): QueryItem {
+  return {
+    ...(types !== undefined && { types: [...types] }),
+    ...(tags !== undefined && { tags: [...tags] }),
+    ...(aggregateId !== undefined && { aggregateId }),
+    ...(namespace !== undefined && { namespace })
+  }
+}
 
 /** The query's items; empty when it matches everything. */
 export function queryItems(query: Query | undefined): readonly QueryItem[] {

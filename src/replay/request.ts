@@ -7,6 +7,7 @@ import { InvalidArgument, type InvalidEvent, type ReplayError, type Condition } 
 import type { QueryCondition, VersionCondition } from '../core/error.ts'
 import { encodeEvent, type EncodedEvent } from '../core/event.ts'
 import { batchEventsMax } from '../core/limit.ts'
+import { copyOfQuery, queryFault } from '../core/query.ts'
 import type { AppendRequest, Durability, EventReader } from '../port/store.ts'
 import { encodeBody } from './typed-event.ts'
 
@@ -43,15 +44,18 @@ export function appendRequest(
     if (event._tag === 'Left') return event
     encoded.push(event.right)
   }
-  return right({ events: encoded, conditions: conditions.map((condition) => ({ ...condition })), durability })
+  return right({ events: encoded, conditions: conditions.map(copyOfCondition), durability })
+}
+
+function copyOfCondition(condition: Condition): Condition {
+  return 'noneMatch' in condition ? { ...condition, noneMatch: copyOfQuery(condition.noneMatch) } : { ...condition }
 }
 
 function isCondition(condition: unknown): condition is Condition {
   if (typeof condition !== 'object' || condition === null) return false
   const { aggregateId, version, noneMatch, after } = condition as Partial<VersionCondition & QueryCondition>
   if ('noneMatch' in condition) {
-    const isQuery = typeof noneMatch === 'object' && noneMatch !== null
-    return isQuery && aggregateId === undefined && offsetFault('after', after) === undefined
+    return queryFault(noneMatch) === undefined && aggregateId === undefined && offsetFault('after', after) === undefined
   }
   if (typeof aggregateId !== 'string') return false
   return version === 'none' || version === 'exists' || (Number.isSafeInteger(version) && (version as number) >= 0)
@@ -65,6 +69,12 @@ interface ArgumentFault {
 export function offsetFault(argument: string, offset: number | undefined): ArgumentFault | undefined {
   if (offset === undefined || (Number.isSafeInteger(offset) && offset >= 0)) return undefined
   return { argument, reason: `an offset is an integer from 0, not ${String(offset)}` }
+}
+
+/** What is wrong with the query of a read; none reads everything. */
+export function filterFault(query: unknown): ArgumentFault | undefined {
+  const reason = query === undefined ? undefined : queryFault(query)
+  return reason === undefined ? undefined : { argument: 'query', reason }
 }
 
 export function limitFault(limit: number | undefined): ArgumentFault | undefined {

@@ -10,11 +10,11 @@ import type { QueryCondition, VersionCondition } from '../core/error.ts'
 import type { Aborted, Closed, Corrupt, DiskError, InvalidOffset, Poisoned, ReadOnly } from '../core/error.ts'
 import { AnyEvent, type StoredEvent } from '../core/event.ts'
 import { orThrow } from './or-throw.ts'
-import { queryItems, type Query } from '../core/query.ts'
+import { copyOfQuery, queryFault, queryItems, type Query } from '../core/query.ts'
 import type { AggregateSummary, EventReader, ReadRequest, Receipt, Recovery, Store } from '../port/store.ts'
 import type { Durability, RebuildOptions } from '../port/store.ts'
 import { AggregateReader } from './aggregate.ts'
-import { appendRequest, failedReader, lazyReader, limitFault, offsetFault } from './request.ts'
+import { appendRequest, failedReader, filterFault, lazyReader, limitFault, offsetFault } from './request.ts'
 import { decodingReader, type EventBody, type NewRecorded, type Recorded } from './typed-event.ts'
 import { Replay, type ReplayElement } from './replay.ts'
 
@@ -121,13 +121,11 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
    */
   replay(from?: Offset, options: ReplayOptions = {}): Replay<Recorded<A>> {
     const { until, limit, backwards = false, signal } = options
-    const fault = offsetFault('from', from) ?? offsetFault('until', until) ?? limitFault(limit)
-    const query = queryItems(options.query)
-    return this.replayOf(() =>
-      fault === undefined
-        ? this.store.read({ from, until, query, limit, backwards, signal })
-        : failedReader(new InvalidArgument(fault.argument, fault.reason))
-    )
+    const fault =
+      offsetFault('from', from) ?? offsetFault('until', until) ?? limitFault(limit) ?? filterFault(options.query)
+    if (fault !== undefined) return this.replayOf(() => failedReader(new InvalidArgument(fault.argument, fault.reason)))
+    const query = queryItems(options.query && copyOfQuery(options.query))
+    return this.replayOf(() => this.store.read({ from, until, query, limit, backwards, signal }))
   }
 
   /** Reads [from, until): the log as it was when it ended at `until`. */
@@ -190,15 +188,18 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
    * if (!taken.state) await orThrow(log.append(registered, { conditions: [taken.condition] }))
    */
   decide<S>(query: Query, reducer: Reducer<S, Recorded<A>>): TaskEither<ReplayError, DecisionModel<S>> {
+    const reason = queryFault(query)
+    if (reason !== undefined) return () => Promise.resolve(left(new InvalidArgument('query', reason)))
+    const noneMatch = copyOfQuery(query)
     return async () => {
       let state = reducer.initial
       // Read up to here and no further: what is appended meanwhile is what the condition is there to see.
       const after = this.store.end()
-      const source = this.store.read({ ...everything, until: after, query: queryItems(query) })
+      const source = this.store.read({ ...everything, until: after, query: queryItems(noneMatch) })
       const failed = await this.each(source, (stored) => {
         state = reducer.evolve(state, stored.event)
       })
-      return failed === undefined ? right({ state, condition: { noneMatch: query, after } }) : left(failed)
+      return failed === undefined ? right({ state, condition: { noneMatch, after } }) : left(failed)
     }
   }
 
