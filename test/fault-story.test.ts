@@ -20,6 +20,19 @@ function failNext(disk: MemoryDisk, operation: MemoryOperation, fault: MemoryFau
   })
 }
 
+/** Lets the next call of each kind fail, of the segments or their folder, each once the one before has failed. */
+function failInTurn(disk: MemoryDisk, ...faults: readonly (readonly [MemoryOperation, MemoryFault])[]): void {
+  let turn = 0
+  disk.arm({
+    fault: ({ operation, path }) => {
+      const next = faults[turn]
+      if (next?.[0] !== operation || (operation !== 'sync folder' && !path.endsWith('.log'))) return undefined
+      turn++
+      return next[1]
+    }
+  })
+}
+
 async function aggregatesOn(disk: MemoryDisk): Promise<readonly string[]> {
   const log = await openOn(disk)
   expect(log.recovery.damage).toEqual([])
@@ -59,6 +72,55 @@ describe('after a sync has failed', () => {
       expect(await aggregatesOn(disk.crash(keepsNothing))).toEqual(['a', 'c'])
     }
   })
+})
+
+describe('after the sync of a cut has failed', () => {
+  // The disk may keep what the failed write left behind, and lose the cut.
+  const chances = Array.from({ length: 60 }, (_, seed) => new Chance(seed))
+
+  it.each([
+    ['that was closed before', true],
+    ['that was not', false]
+  ])('what was cut off does not come back behind later events, in a log %s', async (_name, closedBefore) => {
+    const { disk, log } = await lab()
+    await orThrow(log.appendSync(deposit('a')))
+    if (closedBefore) await orThrow(log.close())
+    const second = closedBefore ? await openOn(disk) : log
+    failInTurn(disk, ['write', { errno: 'ENOSPC', writtenBytes: 10_000 }], ['sync', 'EIO'])
+    // The first one's place is taken by an event of the same length, so the second one stands where it belongs.
+    const answers = await Promise.all([second.append(deposit('b'))(), second.append(deposit('c'))()])
+    expect(answers).toMatchObject([{ left: { _tag: 'Poisoned' } }, { left: { _tag: 'Poisoned' } }])
+    await second.close()()
+    const third = await openOn(disk)
+    await orThrow(third.appendSync(deposit('d')))
+    for (const chance of chances) {
+      expect(await aggregatesOn(disk.crash((count) => chance.below(count)))).toEqual(['a', 'd'])
+    }
+  })
+
+  it('or of the removal of a half-made segment, its name does not come back either', async () => {
+    const { disk, log } = await lab({ segmentBytes: 400 })
+    await orThrow(log.appendSync(deposit('a')))
+    failInTurn(disk, ['write', { errno: 'ENOSPC', writtenBytes: 32 }], ['sync folder', 'EIO'])
+    expect(await log.append(deposit('large', 'x'.repeat(400)))()).toMatchObject({ left: { _tag: 'Poisoned' } })
+    await log.close()()
+    const again = await openOn(disk, { segmentBytes: 4_000 })
+    await orThrow(again.appendSync(deposit('b', 'x'.repeat(400))))
+    for (const chance of chances) {
+      expect(await aggregatesOn(disk.crash((count) => chance.below(count)))).toEqual(['a', 'b'])
+    }
+  })
+})
+
+it('a log that was closed, and then failed to write, is marked as closed once it is closed again', async () => {
+  const { disk, log } = await lab()
+  await orThrow(log.appendSync(deposit('a')))
+  await orThrow(log.close())
+  const second = await openOn(disk)
+  failNext(disk, 'write', 'ENOSPC')
+  expect(await second.append(deposit('b'))()).toMatchObject({ left: { _tag: 'DiskFull' } })
+  await orThrow(second.close())
+  expect((await openOn(disk)).recovery.clean).toBe(true)
 })
 
 describe('after a write has failed half-way', () => {

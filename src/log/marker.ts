@@ -41,6 +41,19 @@ export class Marker {
     if (this.file.writeSync(encodeMark(next), markPosition(next))._tag === 'Right') this.current = next
   }
 
+  /** Whether the mark says that the log was closed, and nothing was written since. */
+  get clean(): boolean {
+    return this.current.clean
+  }
+
+  /**
+   * Notes, before anything is written, that the log is in use: should what follows fail and be taken back, the log
+   * would look as it was closed, while the disk may still hold the rest.
+   */
+  begin(): void {
+    if (this.current.clean) this.update(this.current.durable)
+  }
+
   /** Makes the mark itself durable. */
   async sync(): Promise<Either<DiskError, void>> {
     const synced = await this.file.sync()

@@ -1,12 +1,14 @@
 // Writes again what nobody vouches for. After a failed sync the system may hold pages that it will never write, and
 // names likewise; it shows them to whoever opens the log next, and reports success to the next sync all the same. What
-// was written again is new to it, so the sync that follows vouches for it.
+// was written again is new to it, so the sync that follows vouches for it. The same holds for what was taken back: bytes
+// behind the end, and the name of a segment that could not be made, are taken back once more.
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import { headerBytes } from '../core/header.ts'
 import { chunkBytes } from '../core/limit.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
+import { segmentName } from './segment.ts'
 
 export interface DoubtfulTail {
   readonly base: number
@@ -27,8 +29,29 @@ export function renewTail(disk: Disk, file: DiskFile, tail: DoubtfulTail): Eithe
   // Whoever vouches for a frame vouches for the header before it.
   const from = evidence > base ? evidence - base + headerBytes : 0
   const rewritten = rewrite(file, from, end - base + headerBytes)
+  const recut = rewritten._tag === 'Left' ? rewritten : renewEnd(file, end - base + headerBytes)
+  if (recut._tag === 'Left') return recut
+  if (end > base) return renewAbsence(disk, file.path, end)
   // So were frames: no frame is written before the name is durable.
-  return rewritten._tag === 'Left' || named || end > base ? rewritten : renewName(disk, file.path)
+  return named ? recut : renewName(disk, file.path)
+}
+
+/** A cut to the size that the file has already might be none, so there is something to cut, if the disk takes it. */
+function renewEnd(file: DiskFile, bytes: number): Either<DiskError, void> {
+  const grown = file.truncate(bytes + 1)
+  return grown._tag === 'Left' && grown.left._tag !== 'DiskFull' ? grown : file.truncate(bytes)
+}
+
+/**
+ * The last roll may have failed: then its segment's name was removed, and is removed again. On a full disk that must
+ * wait for the next opening: a log opens there too.
+ */
+function renewAbsence(disk: Disk, active: string, end: number): Either<DiskError, void> {
+  const path = `${active.slice(0, active.lastIndexOf('/'))}/${segmentName(end)}`
+  const made = disk.open(path, 'create')
+  if (made._tag === 'Left') return made.left._tag === 'DiskFull' ? right(undefined) : made
+  made.right.close()
+  return disk.remove(path)
 }
 
 function rewrite(file: DiskFile, from: number, end: number): Either<DiskError, void> {

@@ -202,7 +202,7 @@ export class LocalStore implements Store {
   private async markClean(writing: WritingParts): Promise<Either<DiskError, void>> {
     const { catalog, settledEnd } = this
     const { end } = catalog.active()
-    if (end === settledEnd) return right(undefined)
+    if (end === settledEnd && writing.marker.clean) return right(undefined)
     const saved = await catalog.saveActive()
     if (saved._tag === 'Left') return saved
     writing.marker.update(end, true)

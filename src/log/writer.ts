@@ -171,6 +171,7 @@ export class Writer {
     if (group.length === 0) return
     const { base } = this.options.catalog.active()
     const position = this.tail.end - base + headerBytes
+    this.options.marker.begin()
     const written = this.file.writeSync(this.buffer.bytes(), position)
     if (written._tag === 'Right') this.commit(group)
     else this.undoWrite(group, position, written.left)
@@ -347,6 +348,7 @@ export class Writer {
     const { catalog, clock } = this.options
     const { disk, folder, logId } = catalog.options
     const baseOffset = this.tail.end
+    this.options.marker.begin()
     const created = await createSegment(disk, folder, { createdAt: clock.nowMs(), baseOffset, logId })
     if (created._tag === 'Left') {
       const { error, poisons } = created.left
