@@ -1,6 +1,6 @@
 // One writer per folder, among real processes: with the kernel's lock, and with the lock that is a file.
 
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import {
   mkdirSync,
@@ -97,6 +97,10 @@ async function lockedBy(disk: Disk, path: string = folder): Promise<{ pid: numbe
   return { pid: lock.left.pid, sinceMs: lock.left.sinceMs }
 }
 
+function mounts(source: string, target: string): boolean {
+  return spawnSync('mount', ['--bind', source, target], { stdio: 'ignore' }).status === 0
+}
+
 function diskWith(flockProgram?: string): Disk {
   return makeNodeDisk({ nowMs: () => 5_678, flockProgram })
 }
@@ -166,6 +170,24 @@ for (const { kind, program, runs } of kinds) {
       expect((await lockedBy(disk, join(folder, 'link'))).pid).toBe(other.child.pid)
       const here = await taken(disk, folder)
       here.release()
+    })
+
+    it('is met through a bind mount of the folder', async ({ skip }) => {
+      const [real, second] = [join(folder, 'real'), join(folder, 'second')]
+      mkdirSync(real)
+      mkdirSync(second)
+      if (!mounts(real, second)) skip('mount --bind is not permitted here')
+      try {
+        const other = await holder(real, program)
+        expect((await lockedBy(disk, second)).pid).toBe(other.child.pid)
+        await end(other.child)
+        const lock = await taken(disk, second)
+        expect(await lockedBy(disk, real)).toEqual({ pid: process.pid, sinceMs: 5_678 })
+        expect(await holder(real, program)).toMatchObject({ _tag: 'Locked', pid: process.pid })
+        lock.release()
+      } finally {
+        execFileSync('umount', ['-l', second])
+      }
     })
 
     it('is not passed on to children of its holder', async () => {
