@@ -1,6 +1,7 @@
 // Broken logs, at least one for each thing that verifying can find. What the command line says about each of them is
 // in test/cli/<name>.txt.
 
+import { right } from 'fp-ts/lib/Either.js'
 import { crc32 } from '../src/core/crc.ts'
 import { encodeHeader } from '../src/core/header.ts'
 import type { MemoryDisk } from '../src/disk/memory.ts'
@@ -59,6 +60,18 @@ async function withFolders(disk: MemoryDisk, ...names: readonly string[]): Promi
   return disk
 }
 
+/** The file of the last segment seems to have so many bytes: no memory holds a real one. */
+async function overlong(bytes: number): Promise<MemoryDisk> {
+  const disk = await diskOf(await closedLog())
+  const open = disk.open.bind(disk)
+  disk.open = (path, mode) => {
+    const opened = open(path, mode)
+    if (opened._tag === 'Right' && path.endsWith(`${third}.log`)) opened.right.size = () => right(bytes)
+    return opened
+  }
+  return disk
+}
+
 /** A writer that goes on whenever the end of the log has been read. */
 async function growing(): Promise<MemoryDisk> {
   const path = `${folder}/${first}.log`
@@ -112,6 +125,12 @@ const segments: readonly Story[] = [
   changed('segment-unreadable', 'a file begins like a segment and goes on like none', (files) =>
     withFiles(files, { [`${far}.log`]: `CHRN\u0001\u0000\u0000\u0000${'x'.repeat(100)}` })
   ),
+  {
+    name: 'segment-overlong',
+    about: 'another program has written gigabytes to the last segment',
+    disk: () => overlong(2 ** 31),
+    applies: false
+  },
   changed('segment-misnamed', 'a segment was renamed', (files) =>
     withFiles(files, { [`${third}.log`]: undefined, '00000000000000001342.log': segment(files, third) })
   ),

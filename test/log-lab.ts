@@ -103,11 +103,18 @@ export function bytesAt(disk: Disk, path: string): Buffer {
   if (file._tag === 'Left') throw file.left
   const size = file.right.size()
   if (size._tag === 'Left') throw size.left
-  const bytes = Buffer.alloc(size.right)
-  const got = file.right.readSync(bytes, 0)
+  const parts: Buffer[] = []
+  // In pieces, since a size may be a lie.
+  for (let position = 0; position < size.right;) {
+    const part = Buffer.alloc(Math.min(size.right - position, 2 ** 20))
+    const got = file.right.readSync(part, position)
+    if (got._tag === 'Left') throw got.left
+    if (got.right === 0) break
+    parts.push(part.subarray(0, got.right))
+    position += got.right
+  }
   file.right.close()
-  if (got._tag === 'Left') throw got.left
-  return bytes
+  return Buffer.concat(parts)
 }
 
 /** A disk that holds these files in `/log`, all of them durable. */

@@ -94,7 +94,7 @@ function replacementsFor({ code, path, message }: Finding): readonly RepairStep[
 /** Why the log would not open afterwards, or is not this release's to change. */
 function refusalOf({ findings, counts, totals }: VerifyReport): string | undefined {
   for (const { code, path, message } of findings) {
-    const stands = code === 'segment-newer' || code === 'segment-misnamed'
+    const stands = code === 'segment-newer' || code === 'segment-misnamed' || code === 'segment-overlong'
     if (stands || (code === 'not-a-file' && path.startsWith('LOCK'))) return `${path}: ${message}`
   }
   const lost = counts.segments === 0 && totals.error > 0

@@ -15,6 +15,7 @@ export const severities = {
   'segment-not-ours': 'error',
   'segment-unreadable': 'error',
   'segment-misnamed': 'error',
+  'segment-overlong': 'error',
   'segment-foreign': 'error',
   'segment-overlap': 'error',
   'segment-unfinished': 'warning',

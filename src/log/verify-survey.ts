@@ -35,7 +35,7 @@ export interface Survey {
   readonly trailers: ReadonlyMap<number, IndexTrailer>
   /** In the order of base. */
   readonly segments: readonly SurveyedSegment[]
-  /** Where segments begin that nobody but their owner can put right: of a later version, or under a wrong name. */
+  /** Where segments begin that nobody but their owner can put right: of a later version, misnamed or overlong. */
   readonly refused: readonly number[]
   /** A last segment without a header; a live writer may be about to write it. */
   readonly unfinished: NamedEntry | undefined
@@ -46,7 +46,7 @@ interface Inspected extends NamedEntry {
   readonly fileEnd: number
   readonly header: SegmentHeader | undefined
   /** What is wrong with the header; 'unfinished' when a crash may have cut off its creation. */
-  readonly fault: HeaderFault | { readonly kind: 'unfinished' | 'misnamed' } | undefined
+  readonly fault: HeaderFault | { readonly kind: 'unfinished' | 'misnamed' | 'overlong' } | undefined
 }
 
 /** Looks at the folder and reports what is wrong with its segments as files. */
@@ -114,8 +114,12 @@ function inspect(disk: Disk, path: string, entry: NamedEntry): Either<DiskError,
     return right({ ...entry, path, fileEnd, header: undefined, fault: { kind: 'unfinished' } })
   }
   const header = decoded._tag === 'Right' ? decoded.right : undefined
-  const fault = decoded._tag === 'Left' ? versionFault(decoded.left, bytes, entry.base) : { kind: 'misnamed' as const }
-  return right({ ...entry, path, fileEnd, header, fault })
+  if (decoded._tag === 'Left') {
+    return right({ ...entry, path, fileEnd, header, fault: versionFault(decoded.left, bytes, entry.base) })
+  }
+  // Nothing else is refused under a good header.
+  const kind = decoded.right.baseOffset === entry.base ? 'overlong' : 'misnamed'
+  return right({ ...entry, path, fileEnd, header, fault: { kind } })
 }
 
 function isDiskError(error: { readonly _tag: string }): error is DiskError {
@@ -258,6 +262,10 @@ class Sorter {
       this.refused.push(file.header?.baseOffset ?? file.base)
       const text = `its header says that it begins at ${file.header?.baseOffset}; give it that name, in 20 digits`
       this.report('segment-misnamed', file, text)
+    } else if (fault.kind === 'overlong') {
+      this.refused.push(file.base)
+      const text = `it has ${file.fileEnd - file.base} bytes of frames, more than a segment can have`
+      this.report('segment-overlong', file, `${text}; another program has written to it: restore it from a copy`)
     } else if (fault.kind === 'unfinished' && this.isLast(file) && !this.heldSomething(file)) {
       this.unfinished = file
     } else return this.sortHeaderless(file, fault)
