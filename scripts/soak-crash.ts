@@ -1,6 +1,6 @@
 // The crash proof of property-tests/crash.test.ts for as long as one likes, on other seeds:
 //
-//   npx tsx scripts/soak-crash.ts --minutes 5 --seed 100000
+//   npm run soak:crash -- --minutes 5 --seed 100000
 //
 // Ends at the first failure, and says the seed and the state.
 

@@ -1,6 +1,6 @@
 // Fills a real file system and goes on when there is room again, over and over:
 //
-//   npx tsx scripts/soak-full-disk.ts --rounds 50
+//   npm run soak:full-disk -- --rounds 50
 //
 // The small file system is a tmpfs, or else an ext4 image on a loop device, or else, where mounting is not permitted, a
 // limit on the size of files (RLIMIT_FSIZE); the first line says which. An append must answer with a receipt or with

@@ -1,6 +1,6 @@
 // Kills a real writer at random moments, in its recovery too, and looks after each kill at what is left:
 //
-//   npx tsx scripts/soak-kill.ts --rounds 500
+//   npm run soak:kill -- --rounds 500
 //
 // Batches are numbered in the order of their appends. After a kill the log must hold every acknowledged batch, whole
 // batches only, in their order, and none that was not appended; and opening it must report no damage. A reader in a

@@ -1,6 +1,6 @@
 // Processes fight for one log's lock, and some of them are killed while they hold it:
 //
-//   npx tsx scripts/soak-lock.ts --rounds 2000
+//   npm run soak:lock -- --rounds 2000
 //
 // Whoever has the log open for writing makes a witness file that must not be there yet (O_EXCL), appends, removes the
 // witness and closes. Two at a time would meet at the witness. At the end the log holds every acknowledged event once,

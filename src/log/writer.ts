@@ -169,8 +169,7 @@ export class Writer {
     this.buffer.length = 0
     const group = this.planGroup()
     if (group.length === 0) return
-    const { base } = this.options.catalog.active()
-    const position = this.tail.end - base + headerBytes
+    const position = this.tail.end - this.options.catalog.active().base + headerBytes
     this.options.marker.begin()
     const written = this.file.writeSync(this.buffer.bytes(), position)
     if (written._tag === 'Right') this.commit(group)
