@@ -2,7 +2,15 @@
 
 import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
-import { EventLog, Offset, orThrow, type Event, type ReplayElement, type StoredEvent } from '../src/index.ts'
+import {
+  EventLog,
+  Offset,
+  orThrow,
+  type Event,
+  type Query,
+  type ReplayElement,
+  type StoredEvent
+} from '../src/index.ts'
 import { headerBytes } from '../src/core/header.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { all, deposit, diskOf, eventsOf, filesOf, folder, HandleDisk, lab, openOn, plainAll, turn } from './log-lab.ts'
@@ -155,7 +163,7 @@ describe('a replay', () => {
     await orThrow(log.close())
   })
 
-  it('refuses what is no offset, no limit and no version', async () => {
+  it('refuses what is no offset, no limit, no version and no query', async () => {
     const { log } = await lab()
     await orThrow(log.append(deposit('a')))
     for (const wrong of [-1, 0.5, Number.NaN, 2 ** 53, '1'] as number[]) {
@@ -168,6 +176,11 @@ describe('a replay', () => {
       ]) {
         expect(await plainAll(replay)).toEqual([{ _tag: 'InvalidArgument' }])
       }
+    }
+    for (const wrong of [null, 'Deposited', { types: 'Deposited' }, [{ tags: [1] }]] as unknown as Query[]) {
+      expect(await plainAll(log.replay(undefined, { query: wrong }))).toEqual([{ _tag: 'InvalidArgument' }])
+      const decided = await log.decide(wrong, { initial: 0, evolve: (count) => count + 1 })()
+      expect(decided).toMatchObject({ left: { _tag: 'InvalidArgument', argument: 'query' } })
     }
     await orThrow(log.close())
   })
