@@ -102,6 +102,9 @@ const folders: readonly Story[] = [
   changed('leftover-temporary', 'the writing of an index was interrupted', (files) =>
     withFiles(files, { [`${first}.idx.tmp`]: 'half an index' })
   ),
+  changed('tier-damaged', 'a merge of indexes cannot be read', (files) =>
+    withFiles(files, { [`${first}-${third}.tier`]: 'half a tier' })
+  ),
   changed('unknown-file', 'somebody has put a file with an odd name there', (files) =>
     withFiles(files, { 'notes\u001b[31m.txt': 'mine' })
   ),

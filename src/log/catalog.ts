@@ -9,17 +9,18 @@
 
 import { left, right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
-import { Closed, type DamagedRegion, type DiskError } from '../core/error.ts'
+import type { DamagedRegion, DiskError } from '../core/error.ts'
 import { IndexDamaged, type IndexError, type SegmentIndex } from '../indexing/segment-index.ts'
 import { IndexFile } from '../indexing/index-file.ts'
+import { TierFile } from '../indexing/tier-file.ts'
 import { LayeredIndex } from '../indexing/layered-index.ts'
 import { MemoryIndex, type ActiveIndex } from '../indexing/memory-index.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
-import type { AggregateSummary } from '../port/store.ts'
 import { extendIndex } from './index-scan.ts'
 import { indexName, type Segment } from './segment.ts'
+import { Tiers } from './tiers.ts'
 
 /** A sealed segment whose index must be rebuilt before the question can be answered. */
 export class StaleIndex {
@@ -45,6 +46,7 @@ export interface CatalogOptions {
 export class Catalog {
   readonly options: CatalogOptions
   readonly segments: Segment[] = []
+  private readonly tiers: Tiers
   /** Versions found in sealed segments; emptied when a segment is sealed, since it supersedes them. */
   private readonly sealedVersions = new Map<string, number>()
   /** Rebuilds under way, so that two readers who meet one damaged index share the work. */
@@ -53,6 +55,7 @@ export class Catalog {
 
   constructor(options: CatalogOptions) {
     this.options = options
+    this.tiers = new Tiers(options)
   }
 
   /** The active segment. */
@@ -106,10 +109,19 @@ export class Catalog {
     const cached = this.sealedVersions.get(aggregateId)
     if (cached !== undefined) return right(cached)
     let version = 0
-    for (let place = this.segments.length - 2; place >= 0 && version === 0; place--) {
-      const found = this.ask(this.segments[place] as Segment, (index) => index.version(aggregateId))
-      if (found._tag === 'Left') return found
-      version = found.right
+    const sealed = this.cover()
+    for (let place = sealed.length - 1; place >= 0 && version === 0; place--) {
+      const part = sealed[place] as Segment | TierFile
+      if (part instanceof TierFile) {
+        const known = this.tiers.ask(part, (tier) => tier.version(aggregateId))
+        // It was let go: its segments are asked instead.
+        if (known === undefined) return this.version(aggregateId)
+        version = known
+      } else {
+        const found = this.ask(part, (index) => index.version(aggregateId))
+        if (found._tag === 'Left') return found
+        version = found.right
+      }
     }
     if (this.sealedVersions.size >= versionCacheMax) this.sealedVersions.clear()
     this.sealedVersions.set(aggregateId, version)
@@ -121,9 +133,13 @@ export class Catalog {
    * to the oldest. StaleIndex: rebuild that segment's index, then ask again.
    */
   lastMatch(items: readonly QueryItem[], since: number): Either<DiskError | StaleIndex, number | undefined> {
+    // Mostly the answer lies in the active segment, and nobody else need be asked.
+    let without: ReadonlySet<number> | undefined
     for (let place = this.segments.length - 1; place >= 0; place--) {
       const segment = this.segments[place] as Segment
       if (segment.end <= since) break
+      if (segment !== this.active()) without ??= this.without(items)
+      if (without?.has(segment.base) === true) continue
       const found = this.ask(segment, (index) => index.select(items, since))
       if (found._tag === 'Left') return found
       if (found.right.length > 0) return right(found.right.at(-1))
@@ -172,6 +188,7 @@ export class Catalog {
   private async rebuildNow(segment: Segment): Promise<Either<DiskError, void>> {
     const { disk, logId, readOnly } = this.options
     const { base } = segment
+    this.tiers.dropOver(segment)
     const index = new MemoryIndex({ logId, base })
     const opened = disk.open(segment.path, 'read')
     if (opened._tag === 'Left') return opened
@@ -261,6 +278,30 @@ export class Catalog {
     return `${this.options.folder}/${indexName(base)}`
   }
 
+  /** Merges the indexes of sealed segments where there is something to merge. Resolves to what went wrong. */
+  mergeTiers(): Promise<DiskError | undefined> {
+    return this.tiers.merge(this.sealed())
+  }
+
+  /** Opens the tiers that fit; called once, when all segments are there. */
+  loadTiers(): void {
+    this.tiers.load(this.sealed())
+  }
+
+  /** The bases of the sealed segments that are known to hold no event that matches one of the items. */
+  without(items: readonly QueryItem[]): ReadonlySet<number> {
+    return this.tiers.without(items, this.sealed())
+  }
+
+  private sealed(): readonly Segment[] {
+    return this.segments.slice(0, -1)
+  }
+
+  /** What to ask instead of all sealed segments, oldest first. */
+  cover(): readonly (Segment | TierFile)[] {
+    return this.tiers.cover(this.sealed())
+  }
+
   /** Sets a segment's index. */
   replaceIndex(segment: Segment, index: SegmentIndex): void {
     const before = fileOf(segment.index)
@@ -291,48 +332,19 @@ export class Catalog {
     return right(all.sort((a, b) => a.offset - b.offset))
   }
 
-  /** Every aggregate with its version, in the order of the ids. */
-  async *aggregates(prefix: string): AsyncGenerator<Either<DiskError | Closed, AggregateSummary>, void, undefined> {
-    let after: string | undefined
-    for (;;) {
-      const stale = yield* this.aggregatesAfter(prefix, after, (aggregateId) => {
-        after = aggregateId
-      })
-      if (stale === undefined) return
-      // An index turned out damaged: the list goes on where it was when that is rebuilt.
-      const rebuilt = await this.rebuild(stale.segment)
-      if (rebuilt._tag === 'Left') return yield rebuilt
-    }
+  /** A tier turned out damaged: its segments are asked instead. */
+  dropTier(tier: TierFile): void {
+    this.tiers.drop(tier)
   }
 
-  /** The aggregates behind `after`; tells which came, and returns the index that must be rebuilt to go on. */
-  private *aggregatesAfter(
-    prefix: string,
-    after: string | undefined,
-    onCame: (aggregateId: string) => void
-  ): Generator<Either<DiskError | Closed, AggregateSummary>, StaleIndex | undefined, undefined> {
-    for (const next of mergeSummaries(this.segments, prefix)) {
-      if (this.closed) {
-        yield left(new Closed())
-        return undefined
-      }
-      if (next._tag === 'Right') {
-        const { aggregateId } = next.right
-        if (after !== undefined && aggregateId <= after) continue
-        onCame(aggregateId)
-        yield next
-      } else if (next.left._tag === 'StaleIndex') return next.left
-      else {
-        yield left(next.left)
-        return undefined
-      }
-    }
-    return undefined
+  get isClosed(): boolean {
+    return this.closed
   }
 
   close(): void {
     this.closed = true
     for (const { index } of this.segments) fileOf(index)?.close()
+    this.tiers.close()
   }
 }
 
@@ -348,35 +360,4 @@ function partsOf(index: ActiveIndex): Iterable<Uint8Array | Left<IndexError>> {
 function fileOf(index: SegmentIndex): IndexFile | undefined {
   if (index instanceof IndexFile) return index
   return index instanceof LayeredIndex ? index.file : undefined
-}
-
-/** Merges the segments' sorted lists; an aggregate's version is the one of the newest segment that knows it. */
-function* mergeSummaries(
-  segments: readonly Segment[],
-  prefix: string
-): Generator<Either<DiskError | StaleIndex, AggregateSummary>> {
-  const lists = segments.map((segment) => ({ segment, items: segment.index.aggregates(prefix)[Symbol.iterator]() }))
-  const heads: (AggregateSummary | undefined)[] = []
-  for (let place = 0; place < lists.length; place++) heads.push(undefined)
-  const pull = function* (place: number): Generator<Either<DiskError | StaleIndex, never>> {
-    const { segment, items } = lists[place] as (typeof lists)[number]
-    const next = items.next()
-    heads[place] = undefined
-    if (next.done === true) return
-    if (next.value._tag === 'Right') heads[place] = next.value.right
-    else yield left(next.value.left._tag === 'IndexDamaged' ? new StaleIndex(segment) : next.value.left)
-  }
-  for (let place = 0; place < lists.length; place++) yield* pull(place)
-  for (;;) {
-    let least: AggregateSummary | undefined
-    for (const head of heads) {
-      if (head !== undefined && (least === undefined || head.aggregateId <= least.aggregateId)) least = head
-    }
-    if (least === undefined) return
-    yield right(least)
-    const { aggregateId } = least
-    for (let place = 0; place < heads.length; place++) {
-      if (heads[place]?.aggregateId === aggregateId) yield* pull(place)
-    }
-  }
 }

@@ -55,10 +55,12 @@ function placesOf(
     }
   }
   if (version !== undefined) return placeOfVersion(catalog, aggregateId, version)
+  const without = catalog.without([{ aggregateId }])
   const found: number[] = []
   for (let place = catalog.segments.length - 1; place >= 0 && found.length < candidatesMax; place--) {
     const segment = catalog.segments[place] as Segment
     if (segment.end <= since) break
+    if (without.has(segment.base)) continue
     const offsets = catalog.ask(segment, (index) => index.select([{ aggregateId, types: [eventType] }], since))
     if (offsets._tag === 'Left') return offsets
     found.push(...offsets.right.slice(-candidatesMax).reverse())
@@ -71,7 +73,9 @@ function placeOfVersion(
   aggregateId: string,
   version: number
 ): Either<DiskError | StaleIndex, readonly number[]> {
+  const without = catalog.without([{ aggregateId }])
   for (const segment of catalog.segments) {
+    if (without.has(segment.base)) continue
     const last = catalog.ask(segment, (index) => index.version(aggregateId))
     if (last._tag === 'Left') return last
     if (last.right < version) continue

@@ -22,7 +22,9 @@ export async function seekVersion(
   version: number
 ): Promise<Either<DiskError, Offset>> {
   const end = catalog.end()
+  const without = catalog.without([{ aggregateId }])
   for (const segment of catalog.segments) {
+    if (without.has(segment.base)) continue
     const last = await catalog.query(segment, (index) => index.version(aggregateId))
     if (last._tag === 'Left') return last
     if (last.right < version || last.right === 0) continue
@@ -123,5 +125,7 @@ export async function rebuildFrom(
     doneBytes += segment.end - segment.base
     options.onProgress?.(doneBytes, Math.max(totalBytes, doneBytes))
   }
+  const merged = await catalog.mergeTiers()
+  if (merged !== undefined) return left(merged)
   return right(undefined)
 }

@@ -256,6 +256,7 @@ async function openActive(
   if (extended._tag === 'Left') return extended
   const segment: Segment = { base, path, end, index, damage: sealed.before }
   catalog.activate(segment)
+  catalog.loadTiers()
   const damage = await catalog.damageOf(segment)
   if (damage._tag === 'Left') return damage
   const recovery: Recovery = {

@@ -51,7 +51,8 @@ const actionOf: Readonly<Partial<Record<FindingCode, RepairAction>>> = {
   'index-damaged': 'rebuild-index',
   'index-stale': 'rebuild-index',
   'index-differs': 'rebuild-index',
-  'index-orphan': 'move-orphan'
+  'index-orphan': 'move-orphan',
+  'tier-damaged': 'move-aside'
 }
 
 export function planRepair(report: VerifyReport): RepairPlan {

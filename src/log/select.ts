@@ -27,6 +27,8 @@ const pageBytes = 16 * 1024
 /** Reads this much for a frame that shares its read with no other: enough for most, at less than half the cost. */
 const aloneBytes = 2 * 1024
 
+const nothing: Either<never, readonly number[]> = right([])
+
 /** A matching frame, or a damaged region that may have held one. */
 type Place = number | DamagedRegion
 
@@ -41,6 +43,8 @@ export class SelectiveReader implements BatchSource {
   /** What is not answered for yet is [low, high): whichever way damage is met, each byte of it is reported once. */
   private low: number
   private high: number
+  /** Segments that need not be asked; set at the first. */
+  private without: ReadonlySet<number> | undefined
   /** The segment that comes after the one at hand, as a place in the catalog. */
   private segmentPlace: number
 
@@ -114,7 +118,10 @@ export class SelectiveReader implements BatchSource {
       return right(false)
     }
     this.segmentPlace += backwards ? -1 : 1
-    const offsets = await catalog.query(segment, (index) => index.select(query, from))
+    this.without ??= catalog.without(query)
+    const offsets = this.without.has(segment.base)
+      ? nothing
+      : await catalog.query(segment, (index) => index.select(query, from))
     if (offsets._tag === 'Left') return offsets
     const damage = await catalog.damageOf(segment)
     if (damage._tag === 'Left') return damage

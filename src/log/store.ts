@@ -32,6 +32,7 @@ import { LogReader } from './reader.ts'
 import { openLog, type OpenContext, type OpenedLog } from './recover.ts'
 import { offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
 import { Refresher } from './refresh.ts'
+import { listAggregates } from './summaries.ts'
 import { Writer } from './writer.ts'
 
 export interface StoreOptions {
@@ -146,7 +147,7 @@ export class LocalStore implements Store {
     if (this.closed) return yield left(new Closed())
     const refreshed = await this.refresh()
     if (refreshed._tag === 'Left') return yield refreshed
-    yield* this.catalog.aggregates(prefix)
+    yield* listAggregates(this.catalog, prefix)
   }
 
   async seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>> {

@@ -40,6 +40,7 @@ export const severities = {
   'index-damaged': 'warning',
   'index-stale': 'warning',
   'index-orphan': 'warning',
+  'tier-damaged': 'warning',
   'index-differs': 'error',
   'index-before-damage': 'note',
   // The mark

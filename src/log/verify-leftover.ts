@@ -2,10 +2,12 @@
 // have kept, and what somebody else put there. Nothing of a live writer's may be taken for a leftover, so what was seen
 // in the beginning counts only if it is still there at the end.
 
-import { right, type Either } from 'fp-ts/lib/Either.js'
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import { markName } from '../core/mark.ts'
 import type { Disk, DiskEntry } from '../port/disk.ts'
+import { TierFile } from '../indexing/tier-file.ts'
+import { tierOfName, type SegmentSpan } from '../indexing/tier-plan.ts'
 import { indexName } from './segment.ts'
 import type { Findings } from './verify-finding.ts'
 
@@ -18,7 +20,8 @@ export const repairPrefix = 'repair-'
 /** Whether a name is that of a temporary file of the log's own, left in its folder by an interruption. */
 function isTemporary(name: string): boolean {
   const base = Number(name.slice(0, 20))
-  return name === `${markName}.tmp` || (Number.isSafeInteger(base) && name === `${indexName(base)}.tmp`)
+  if (name === `${markName}.tmp` || (Number.isSafeInteger(base) && name === `${indexName(base)}.tmp`)) return true
+  return name.endsWith('.tmp') && tierOfName(name.slice(0, -4)) !== undefined
 }
 
 function isLock(name: string): boolean {
@@ -29,7 +32,11 @@ function isLock(name: string): boolean {
 export function reportOthers(
   disk: Disk,
   folder: string,
-  { before, findings }: { readonly before: readonly DiskEntry[]; readonly findings: Findings }
+  {
+    before,
+    findings,
+    logId
+  }: { readonly before: readonly DiskEntry[]; readonly findings: Findings; readonly logId: number }
 ): Either<DiskError, void> {
   const listed = disk.list(folder)
   if (listed._tag === 'Left') return listed
@@ -43,8 +50,32 @@ export function reportOthers(
     } else if (name.startsWith(repairPrefix) && kind === 'folder') {
       findings.add('kept-aside', { path: name, message: 'an earlier repair has kept here what it replaced' })
     } else if (isTemporary(name) && kind === 'file') reportTemporary(findings, name)
-    else findings.add('unknown-file', { path: name, message: 'no file of the log has this name; it was left alone' })
+    else if (tierOfName(name) !== undefined && kind === 'file') {
+      const tier = reportTier(disk, folder, { name, findings, logId })
+      if (tier._tag === 'Left') return tier
+    } else findings.add('unknown-file', { path: name, message: 'no file of the log has this name; it was left alone' })
   }
+  return right(undefined)
+}
+
+/** Tiers are caches above the indexes: one that is whole is believed to be of them, as opening does. */
+function reportTier(
+  disk: Disk,
+  folder: string,
+  { name, findings, logId }: { readonly name: string; readonly findings: Findings; readonly logId: number }
+): Either<DiskError, void> {
+  const span = tierOfName(name) as SegmentSpan
+  const opened = TierFile.open(disk, `${folder}/${name}`, { logId, base: span.base, end: span.end })
+  const verified = opened._tag === 'Left' ? opened : opened.right.verify()
+  if (opened._tag === 'Right') opened.right.close()
+  if (verified._tag === 'Right') return verified
+  const error = verified.left
+  // A writer at work has merged it into a larger one.
+  if (error._tag !== 'IndexDamaged') return error.errno === 'ENOENT' ? right(undefined) : left(error)
+  findings.add('tier-damaged', {
+    path: name,
+    message: `it cannot be read (${error.reason}); the indexes are asked instead`
+  })
   return right(undefined)
 }
 

@@ -111,7 +111,7 @@ class Verification {
     if (doubtful._tag === 'Left') return doubtful
     const orphans = this.reportOrphans()
     if (orphans._tag === 'Left') return orphans
-    const others = reportOthers(disk, folder, { before: survey.entries.others, findings })
+    const others = reportOthers(disk, folder, { before: survey.entries.others, findings, logId: survey.logId ?? 0 })
     if (others._tag === 'Left') return others
     const { list, totals, omitted } = findings
     const counts = check.counts(survey.segments.length)

@@ -360,7 +360,7 @@ export class Writer {
     const sealed = catalog.active()
     catalog.begin(baseOffset, created.right.path)
     this.checkpointed = baseOffset
-    this.saveIndex(() => catalog.saveSealed(sealed))
+    this.saveIndex(async () => (await catalog.saveSealed(sealed)) ?? catalog.mergeTiers())
   }
 
   private startSync(): void {

@@ -1,0 +1,149 @@
+// The tiers of an open log: files that say for many sealed segments at once which of them hold a key. They are a cache
+// above a cache: whatever is wrong with one, it is let go and its segments are asked instead. So nothing here fails a
+// question, and a log without tiers answers the same, only slower.
+
+import { right, type Either, type Left } from 'fp-ts/lib/Either.js'
+import type { DiskError } from '../core/error.ts'
+import type { QueryItem } from '../core/query.ts'
+import { IndexFile } from '../indexing/index-file.ts'
+import type { IndexError } from '../indexing/segment-index.ts'
+import { TierFile } from '../indexing/tier-file.ts'
+import { mergeTier } from '../indexing/tier-merge.ts'
+import { coverWith, planTiers, tierName, tierOfName, type MergeStep, type SegmentSpan } from '../indexing/tier-plan.ts'
+import type { TierSource } from '../indexing/tier-source.ts'
+import type { Disk } from '../port/disk.ts'
+import type { Slot } from '../port/slot.ts'
+import type { Segment } from './segment.ts'
+
+export interface TiersOptions {
+  readonly disk: Disk
+  readonly slot: Slot
+  readonly folder: string
+  readonly logId: number
+  readonly readOnly: boolean
+}
+
+export class Tiers {
+  private readonly options: TiersOptions
+  /** The tiers that are open, by file name; each covers sealed segments of the log, whole. */
+  private readonly open = new Map<string, TierFile>()
+
+  constructor(options: TiersOptions) {
+    this.options = options
+  }
+
+  /** Opens those in the folder that fit the sealed segments, which are in order. */
+  load(sealed: readonly Segment[]): void {
+    const { disk, folder } = this.options
+    const listed = disk.list(folder)
+    if (listed._tag === 'Left') return
+    const bases = new Set(sealed.map((segment) => segment.base))
+    const ends = new Map(sealed.map((segment) => [segment.end, segment]))
+    for (const { name, kind } of listed.right) {
+      const span = tierOfName(name)
+      const last = span === undefined ? undefined : ends.get(span.end)
+      if (span !== undefined && last !== undefined && kind === 'file' && bases.has(span.base)) this.openTier(span, last)
+    }
+  }
+
+  /** Sealed segments and the tiers that stand for some of them, oldest first; each segment is in one of them. */
+  cover(sealed: readonly Segment[]): readonly (Segment | TierFile)[] {
+    if (this.open.size === 0) return sealed
+    const byBase = new Map(sealed.map((segment) => [segment.base, segment]))
+    return coverWith(sealed, [...this.open.values()]).map(
+      (part) => (part.kind === 'tier' ? this.open.get(tierName(part)) : byBase.get(part.base)) as Segment | TierFile
+    )
+  }
+
+  /** The bases of sealed segments that hold no event that matches: what the tiers can tell, of which there may be none. */
+  without(items: readonly QueryItem[], sealed: readonly Segment[]): ReadonlySet<number> {
+    const excluded = new Set<number>()
+    for (const part of this.cover(sealed)) {
+      if (!(part instanceof TierFile)) continue
+      const candidates = this.ask(part, (tier) => tier.candidates(items))
+      if (candidates === undefined) continue
+      const held = new Set(candidates)
+      for (const { base } of sealed) {
+        if (base >= part.base && base < part.end && !held.has(base)) excluded.add(base)
+      }
+    }
+    return excluded
+  }
+
+  /** Asks a tier; one that cannot answer is let go. */
+  ask<T>(tier: TierFile, question: (tier: TierFile) => Either<IndexError, T>): T | undefined {
+    const answer = question(tier)
+    if (answer._tag === 'Right') return answer.right
+    this.drop(tier)
+    return undefined
+  }
+
+  /** Lets go of a tier that is wrong, and of its file. */
+  drop(tier: TierFile): void {
+    const name = tierName(tier)
+    if (!this.open.delete(name)) return
+    tier.retire()
+    if (!this.options.readOnly) this.options.disk.remove(`${this.options.folder}/${name}`)
+  }
+
+  /** A segment's index is about to be built anew: what was merged from the old one goes. */
+  dropOver(segment: SegmentSpan): void {
+    for (const tier of this.open.values()) {
+      if (tier.base <= segment.base && segment.end <= tier.end) this.drop(tier)
+    }
+  }
+
+  /** Merges what there is to merge. Resolves to what went wrong with the disk; the rest is merged the next time. */
+  async merge(sealed: readonly Segment[]): Promise<DiskError | undefined> {
+    for (const step of planTiers(sealed, [...this.open.values()]).steps) {
+      const failed = await this.mergeStep(step, sealed)
+      if (failed._tag === 'Left') return failed.left
+      // A source is missing or damaged: what rests on it waits until it is there.
+      if (!failed.right) return undefined
+    }
+    // The steps that led to the largest ones are not needed any more either.
+    for (const span of planTiers(sealed, [...this.open.values()]).obsolete) {
+      const tier = this.open.get(tierName(span))
+      if (tier !== undefined) this.drop(tier)
+    }
+    return undefined
+  }
+
+  close(): void {
+    for (const tier of this.open.values()) tier.close()
+    this.open.clear()
+  }
+
+  private openTier(span: SegmentSpan, last: Segment): boolean {
+    const { disk, folder, logId } = this.options
+    const opened = TierFile.open(disk, `${folder}/${tierName(span)}`, { logId, base: span.base, end: span.end })
+    if (opened._tag === 'Left') return false
+    // A folder that was put together from two copies may hold a tier of other segments.
+    if (opened.right.lastFrameCrc !== last.index.lastFrameCrc) {
+      opened.right.close()
+      return false
+    }
+    this.open.get(tierName(span))?.retire()
+    this.open.set(tierName(span), opened.right)
+    return true
+  }
+
+  /** False when a source is not there to be merged. */
+  private async mergeStep(step: MergeStep, sealed: readonly Segment[]): Promise<Either<DiskError, boolean>> {
+    const sources: TierSource[] = []
+    for (const part of step.sources) {
+      const { index } = sealed.find(({ base }) => base === part.base) ?? {}
+      const source = part.kind === 'tier' ? this.open.get(tierName(part)) : index
+      if (!(source instanceof TierFile || source instanceof IndexFile)) return right(false)
+      sources.push(source)
+    }
+    const saved = await this.options.slot.save(`${this.options.folder}/${tierName(step)}`, partsOf(sources))
+    if (saved._tag === 'Left') return saved.left._tag === 'IndexDamaged' ? right(false) : (saved as Left<DiskError>)
+    const last = sealed.find(({ end }) => end === step.end)
+    return right(last !== undefined && this.openTier(step, last))
+  }
+}
+
+function* partsOf(sources: readonly TierSource[]): Generator<Uint8Array | Left<IndexError>, void, undefined> {
+  for (const part of mergeTier(sources)) yield part._tag === 'Right' ? part.right : part
+}
