@@ -29,6 +29,7 @@ export function broken(store: Store, overrides: Overrides): Store {
     append: (request) => store.append(request),
     read: (request) => store.read(request),
     version: (id) => store.version(id),
+    count: (query) => store.count(query),
     aggregates: (prefix) => store.aggregates(prefix),
     seekVersion: (id, version) => store.seekVersion(id, version),
     offsetAt: (time) => store.offsetAt(time),

@@ -1,11 +1,12 @@
 // Questions that the index answers across segments: an aggregate's version to an offset, a time to an offset; and the
 // rebuilding of that index in the open.
 
-import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { left, map, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
 import { Aborted, Closed, Corrupt, type DamagedRegion, type DiskError } from '../core/error.ts'
 import { decodeRecord } from '../core/event.ts'
 import { strideBytes } from '../core/limit.ts'
+import type { QueryItem } from '../core/query.ts'
 import type { RebuildOptions } from '../port/store.ts'
 import type { Catalog } from './catalog.ts'
 import { trailingDamage } from './index-scan.ts'
@@ -34,6 +35,23 @@ export async function seekVersion(
     return right((offsets.right[Math.max(0, version - first)] ?? end) as Offset)
   }
   return right(end as Offset)
+}
+
+/** How many events match one of the items; the index knows, and no event is read. */
+export async function countMatches(catalog: Catalog, items: readonly QueryItem[]): Promise<Either<DiskError, number>> {
+  const without = items.length === 0 ? undefined : catalog.without(items)
+  let count = 0
+  for (const segment of catalog.segments) {
+    if (without?.has(segment.base) === true) continue
+    const found = await catalog.query(segment, (index) =>
+      items.length === 0
+        ? right(index.events)
+        : map((offsets: readonly number[]) => offsets.length)(index.select(items))
+    )
+    if (found._tag === 'Left') return found
+    count += found.right
+  }
+  return right(count)
 }
 
 /**

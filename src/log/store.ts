@@ -13,6 +13,7 @@ import {
   type OpenError
 } from '../core/error.ts'
 import type { Aborted, Corrupt, Poisoned } from '../core/error.ts'
+import type { QueryItem } from '../core/query.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
 import type { Disk, DiskLock } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
@@ -30,7 +31,7 @@ import type { Catalog } from './catalog.ts'
 import { Marker } from './marker.ts'
 import { LogReader } from './reader.ts'
 import { openLog, type OpenContext, type OpenedLog } from './recover.ts'
-import { offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
+import { countMatches, offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
 import { Refresher } from './refresh.ts'
 import { listAggregates } from './summaries.ts'
 import { Writer } from './writer.ts'
@@ -148,6 +149,10 @@ export class LocalStore implements Store {
     const refreshed = await this.refresh()
     if (refreshed._tag === 'Left') return yield refreshed
     yield* listAggregates(this.catalog, prefix)
+  }
+
+  async count(query: readonly QueryItem[]): Promise<Either<DiskError | Closed, number>> {
+    return this.answer(() => countMatches(this.catalog, query))
   }
 
   async seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>> {

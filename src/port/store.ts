@@ -122,6 +122,8 @@ export interface Store {
   version(aggregateId: string): Promise<Either<DiskError | Closed, Version>>
   /** Every aggregate in the order of its id (UTF-16 code units). */
   aggregates(prefix: string): AsyncIterable<Either<DiskError | Closed, AggregateSummary>>
+  /** How many events match one of the items, or all there are where there is none; what is damaged is not counted. */
+  count(query: readonly QueryItem[]): Promise<Either<DiskError | Closed, number>>
   /** The aggregate's first event of this version or a later one, or the end. */
   seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>>
   /** The first event written at or after the time, or the end. */

@@ -208,6 +208,14 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     return () => this.store.version(aggregateId)
   }
 
+  /** How many events match, by the index alone; without a query, how many there are. What is damaged is not counted. */
+  count(query: Query = []): TaskEither<DiskError | Closed | InvalidArgument, number> {
+    const reason = queryFault(query)
+    if (reason !== undefined) return () => Promise.resolve(left(new InvalidArgument('query', reason)))
+    const items = queryItems(copyOfQuery(query))
+    return () => this.store.count(items)
+  }
+
   /** Every aggregate whose id begins with `prefix`, with its version, in the order of the ids (UTF-16 code units). */
   aggregates(
     options: { readonly prefix?: string | undefined } = {}
