@@ -75,6 +75,7 @@ export type {
   ReplayOptions
 } from './replay/typed-log.ts'
 
+/** How a log is opened; every option has a default. */
 export interface OpenOptions<A> {
   /** Decodes and encodes the events; it fixes their type for the whole log. Without one, payloads are unknown. */
   readonly codec?: t.Type<A, unknown, unknown> | undefined
@@ -90,8 +91,11 @@ export interface OpenOptions<A> {
   readonly pendingBytes?: number | undefined
   /** Save the index of the active segment every so many bytes: what is left to scan after a crash. Default 8 MiB. */
   readonly checkpointBytes?: number | undefined
+  /** Where files are; default the computer's. */
   readonly disk?: Disk | undefined
+  /** The time; default the computer's. */
   readonly clock?: Clock | undefined
+  /** Random numbers and event ids; default the computer's. */
   readonly entropy?: Entropy | undefined
 }
 

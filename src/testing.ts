@@ -52,6 +52,7 @@ interface SubjectOptions<A> {
   readonly events: fc.Arbitrary<readonly NoInfer<NewRecorded<A>>[]>
 }
 
+/** What projectionSurvivesDamage and projectionSurvivesCrash need to know. */
 export interface ProjectionOptions<S, A extends EventBody = EventBody> extends SubjectOptions<A> {
   /**
    * The projection. Right(state) claims that this is the state of the whole log. Left says that it met something it
@@ -62,6 +63,7 @@ export interface ProjectionOptions<S, A extends EventBody = EventBody> extends S
   readonly equals?: ((actual: S, expected: S) => boolean) | undefined
 }
 
+/** What projectionResumes needs to know. */
 export interface ResumeOptions<C, A extends EventBody = EventBody> extends SubjectOptions<A> {
   /**
    * Goes on from the checkpoint, or from nothing, to the end of the log, and answers the next checkpoint: the state

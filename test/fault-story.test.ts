@@ -6,7 +6,7 @@ import type { Event, StoredEvent } from '../src/index.ts'
 import type { MemoryCall, MemoryFault, MemoryOperation } from '../src/disk/memory-calls.ts'
 import type { MemoryDisk } from '../src/disk/memory.ts'
 import { Chance } from '../src/testing/crash-chance.ts'
-import { deposit, lab, openOn } from './log-lab.ts'
+import { deposit, lab, openOn, turn } from './log-lab.ts'
 
 /** Lets the next call of this kind fail, and no other. */
 function failNext(disk: MemoryDisk, operation: MemoryOperation, fault: MemoryFault = 'EIO', path = '.log'): void {
@@ -22,12 +22,12 @@ function failNext(disk: MemoryDisk, operation: MemoryOperation, fault: MemoryFau
 
 /** Lets the next call of each kind fail, of the segments or their folder, each once the one before has failed. */
 function failInTurn(disk: MemoryDisk, ...faults: readonly (readonly [MemoryOperation, MemoryFault])[]): void {
-  let turn = 0
+  let done = 0
   disk.arm({
     fault: ({ operation, path }) => {
-      const next = faults[turn]
+      const next = faults[done]
       if (next?.[0] !== operation || (operation !== 'sync folder' && !path.endsWith('.log'))) return undefined
-      turn++
+      done++
       return next[1]
     }
   })
@@ -121,6 +121,25 @@ it('a log that was closed, and then failed to write, is marked as closed once it
   expect(await second.append(deposit('b'))()).toMatchObject({ left: { _tag: 'DiskFull' } })
   await orThrow(second.close())
   expect((await openOn(disk)).recovery.clean).toBe(true)
+})
+
+it('after the folder could not be synced for an index, nothing is acknowledged in a segment made meanwhile', async () => {
+  const { disk, log } = await lab({ segmentBytes: 256 })
+  for (const name of ['a', 'b', 'c']) await orThrow(log.appendSync(deposit(name, 'x'.repeat(150))))
+  for (let count = 0; count < 30; count++) await turn() // the indexes of what is sealed are saved
+  let goOn = (): void => {}
+  const rebuilt = new Promise<void>((resolve) => (goOn = resolve))
+  disk.arm({
+    gate: ({ operation, path }) => (operation === 'sync' && path.endsWith('.log') ? rebuilt : Promise.resolve()),
+    fault: ({ operation }) => (operation === 'sync folder' ? 'EIO' : undefined)
+  })
+  const answer = log.appendSync(deposit('d', 'x'.repeat(150)))()
+  await turn() // the new segment has its name, and its header is being synced
+  await log.rebuildIndex()()
+  disk.arm({})
+  goOn()
+  expect(await answer).toMatchObject({ left: { _tag: 'Poisoned' } })
+  expect(await aggregatesOn(disk.crash(keepsNothing))).toEqual(['a', 'b', 'c'])
 })
 
 describe('after a write has failed half-way', () => {

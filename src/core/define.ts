@@ -55,11 +55,13 @@ type EventMakers<Ds> = {
   ) => NewEvent<K, t.TypeOf<PayloadCodec<Ds[K]>>>
 }
 
+/** What defineEvents makes: the codec to open a log with, and a constructor for each event type. */
 export interface DefinedEvents<Ds> {
   readonly codec: t.Type<EventBodies<Ds>, EventOutputs<Ds>, unknown>
   readonly make: EventMakers<Ds>
 }
 
+/** Defaults for all events, and how old shapes are lifted. */
 export interface DefineOptions extends EventDefaults {
   /** Lifts an old shape, told by schemaId and schemaVersion, before it is decoded. Events it leaves alone cost nothing. */
   readonly upcast?: ((stored: Event) => Event) | undefined

@@ -5,6 +5,7 @@ import type { DiskError, Locked } from '../core/error.ts'
 import { failed } from './fault.ts'
 import type { MemoryFile } from './memory-file.ts'
 
+/** What a call asks of the disk. */
 export type MemoryOperation =
   | 'list'
   | 'make folder'
@@ -19,6 +20,7 @@ export type MemoryOperation =
   | 'truncate'
   | 'sync'
 
+/** One call to the disk, as hooks see it. */
 export interface MemoryCall {
   /** Counts the calls of this disk, from 0. */
   readonly index: number
@@ -31,6 +33,7 @@ export interface MemoryCall {
 /** An errno to fail with; for a write also how many bytes are written before that. */
 export type MemoryFault = string | { readonly errno: string; readonly writtenBytes: number }
 
+/** What a test hangs into the calls of a memory disk. */
 export interface MemoryHooks {
   /** Answers what the call shall fail with, or undefined. */
   readonly fault?: ((call: MemoryCall) => MemoryFault | undefined) | undefined

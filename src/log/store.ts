@@ -34,6 +34,7 @@ import { openLog, type OpenContext, type OpenedLog } from './recover.ts'
 import { countMatches, offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
 import { Refresher } from './refresh.ts'
 import { listAggregates } from './summaries.ts'
+import { WatchedSlot } from './watched-slot.ts'
 import { Writer } from './writer.ts'
 
 export interface StoreOptions {
@@ -103,7 +104,8 @@ export class LocalStore implements Store {
     options: StoreOptions,
     lock: DiskLock
   ): Promise<Either<OpenError, LocalStore>> {
-    const opened = await openLog(openContext(folder, options, lock.kind))
+    const slot = new WatchedSlot(options.slot)
+    const opened = await openLog(openContext(folder, { ...options, slot }, lock.kind))
     if (opened._tag === 'Left') return opened
     const { catalog, mark, file } = opened.right
     const marker = Marker.open(options.disk, folder, mark)
@@ -119,6 +121,7 @@ export class LocalStore implements Store {
       { catalog, marker: marker.right, clock, file, segmentBytes, pendingBytes, checkpointBytes },
       { tail: { end, timestampMs: lastTimestampMs(catalog), stated: 0 }, durable: end }
     )
+    slot.onNamesInDoubt = (error) => writer.poisonBy(error)
     const stopTimer = syncEveryMs === undefined ? () => {} : clock.every(syncEveryMs, () => writer.syncInBackground())
     return right(new LocalStore(opened.right, { writer, marker: marker.right, lock, stopTimer }))
   }

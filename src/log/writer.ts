@@ -259,11 +259,10 @@ export class Writer {
     })
   }
 
-  /** It is a cache, and may fail; but a failed sync of the folder may have lost a name, and no later one would tell. */
+  /** It is a cache, and may fail. */
   private saveIndex(save: () => Promise<DiskError | undefined>): void {
     this.indexing = this.indexing.then(async () => {
-      const error = await save()
-      if (error?.operation === 'sync folder') this.poisonBy(error)
+      await save()
     })
   }
 
@@ -389,7 +388,7 @@ export class Writer {
   }
 
   /** Nothing is known about the disk any more: everybody who waits is told, and nobody is taken. */
-  private poisonBy(cause: DiskError): void {
+  poisonBy(cause: DiskError): void {
     this.poison ??= new Poisoned(cause)
     const { waiters, poison } = this
     this.waiters = []

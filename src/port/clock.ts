@@ -1,5 +1,6 @@
 // Time and randomness come in through here, so that a test can replay any run from a seed.
 
+/** Time, as the log asks for it. */
 export interface Clock {
   /** The wall clock in ms since the epoch. It may jump and go back; the log keeps its own timestamps from falling. */
   readonly nowMs: () => number
@@ -7,6 +8,7 @@ export interface Clock {
   readonly every: (periodMs: number, task: () => void) => () => void
 }
 
+/** Randomness, as the log asks for it. */
 export interface Entropy {
   /** A random number from 0 to 2^32 − 1. */
   readonly u32: () => number

@@ -16,6 +16,7 @@
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { DiskError, Locked } from '../core/error.ts'
 
+/** A name in a folder. */
 export interface DiskEntry {
   readonly name: string
   /** A symbolic link is 'other', whatever it points to. */
@@ -29,6 +30,7 @@ export interface DiskEntry {
  */
 export type OpenMode = 'read' | 'write' | 'create'
 
+/** Where a log is kept. The contract stands at the top of this file; `diskContract` holds an implementation to it. */
 export interface Disk {
   /** The entries of a folder, in no order; ENOENT when it is not there. */
   list(folder: string): Either<DiskError, readonly DiskEntry[]>
@@ -47,6 +49,7 @@ export interface Disk {
   lock(folder: string): Promise<Either<Locked | DiskError, DiskLock>>
 }
 
+/** An open file. */
 export interface DiskFile {
   readonly path: string
   size(): Either<DiskError, number>
@@ -67,6 +70,7 @@ export interface DiskFile {
   close(): void
 }
 
+/** The right to be the one writer of a folder, held until it is released. */
 export interface DiskLock {
   /** How the lock is held, for the recovery report. 'file' cannot be trusted across hosts. */
   readonly kind: 'flock' | 'exlock' | 'file' | 'memory'

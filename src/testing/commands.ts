@@ -19,6 +19,7 @@ export interface AppendCommand<E = NewEvent> {
   readonly wait: boolean
 }
 
+/** One thing that a program does to a log, as plain data. */
 export type LogCommand<E = NewEvent> =
   | AppendCommand<E>
   /** Everything so far survives a power cut. */
@@ -49,6 +50,7 @@ export interface CommandOutcome<E = NewEvent> {
   readonly result: Either<StorageError, Receipt | undefined>
 }
 
+/** How runLogCommands gets at the log, and whom it tells. */
 export interface CommandOptions<L, E> {
   /** Opens the log: once at the beginning, and after each close. */
   readonly open: TaskEither<OpenError, L>
@@ -58,6 +60,7 @@ export interface CommandOptions<L, E> {
   readonly onOutcome?: ((outcome: CommandOutcome<E>) => void) | undefined
 }
 
+/** What runLogCommands leaves. */
 export interface CommandRun<L, E = NewEvent> {
   /** The log, still open. */
   readonly log: L
@@ -123,6 +126,7 @@ function nothing(result: Either<StorageError, void>): Either<StorageError, undef
   return result._tag === 'Left' ? left(result.left) : right(undefined)
 }
 
+/** What logCommands may draw. */
 export interface CommandsOptions {
   /** Whether some appends have conditions, which may not hold; default false. */
   readonly conditions?: boolean | undefined

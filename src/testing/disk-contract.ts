@@ -15,6 +15,7 @@ export interface DiskFixture {
   readonly cleanup: () => Promise<void> | void
 }
 
+/** What the disk under test can be made to hold; what it cannot is given with a reason. */
 export interface DiskCapabilities {
   /** Makes a symbolic link at `path`, or why there are none. */
   readonly symlink: ((target: string, path: string) => void) | { readonly skip: string }
@@ -22,6 +23,7 @@ export interface DiskCapabilities {
   readonly pipe: ((path: string) => void) | { readonly skip: string }
 }
 
+/** One law of a port, for any test runner. */
 export interface ContractTest {
   readonly name: string
   /** Why the test does not apply; then it must not be run. */

@@ -32,6 +32,7 @@ export interface CrashOptions<L, E, S> {
   readonly equals?: ((actual: S, expected: S) => boolean) | undefined
 }
 
+/** A history with a crash in it. */
 export interface CrashCase<E> {
   readonly commands: readonly LogCommand<E>[]
   readonly segmentBytes: number

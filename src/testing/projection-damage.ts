@@ -24,6 +24,7 @@ export interface DamageOptions<L, E, S> {
   readonly equals?: ((actual: S, expected: S) => boolean) | undefined
 }
 
+/** A history, and what is done to the closed log behind it. */
 export interface DamageCase<E> {
   readonly commands: readonly LogCommand<E>[]
   readonly segmentBytes: number

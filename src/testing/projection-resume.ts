@@ -31,11 +31,13 @@ export interface ResumeOptions<L, E, C> {
   readonly equals?: ((actual: C, expected: C) => boolean) | undefined
 }
 
+/** One step of such a history: a command, a checkpoint, or a crash. */
 export type ResumeStep<E> =
   | LogCommand<E>
   | { readonly type: 'catchUp' }
   | { readonly type: 'crash'; readonly crash: LogCrash }
 
+/** A history with checkpoints and crashes in it. */
 export interface ResumeCase<E> {
   readonly steps: readonly ResumeStep<E>[]
   readonly segmentBytes: number

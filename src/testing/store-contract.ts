@@ -12,6 +12,7 @@ import { readLaws } from './store-read-laws.ts'
 
 type Capability = true | { readonly skip: string }
 
+/** What the store under test can do beyond the least; what it cannot is given with a reason. */
 export interface StoreCapabilities {
   /** `reopen`: the log is still there when it was closed. */
   readonly reopen: Capability
