@@ -271,6 +271,20 @@ describe('appendSync', () => {
   })
 })
 
+it('an append after the other, awaited, gives other work its turn', async () => {
+  const { log } = await lab({ segmentBytes: 64 * 1024 * 1024 })
+  let turns = 0
+  const count = (): void => {
+    turns++
+    immediate = setImmediate(count)
+  }
+  let immediate = setImmediate(count)
+  for (let n = 0; n < 60; n++) await orThrow(log.append(deposit('a', 'x'.repeat(100_000))))
+  clearImmediate(immediate)
+  expect(turns).toBeGreaterThanOrEqual(4)
+  await orThrow(log.close())
+})
+
 describe('sync', () => {
   it('makes durable what was appended, and is free when there is nothing to sync', async () => {
     const { disk, log } = await lab()

@@ -31,6 +31,7 @@ import { Group, type Pending, type PlannedBatch, type Waiter } from './group.ts'
 import { FrameBuffer, planBatch, type Tail } from './plan.ts'
 import type { Marker } from './marker.ts'
 import { createSegment } from './segment.ts'
+import { Turn } from './turn.ts'
 
 export interface WriterOptions {
   readonly catalog: Catalog
@@ -42,9 +43,6 @@ export interface WriterOptions {
   readonly pendingBytes: number
   readonly checkpointBytes: number
 }
-
-/** What is chained to it runs as a microtask; queueMicrotask costs more, since Node makes a resource for each. */
-const settled: Promise<void> = Promise.resolve()
 
 export class Writer {
   private readonly options: WriterOptions
@@ -60,7 +58,7 @@ export class Writer {
   private pendingBytes = 0
   /** Bytes of the batches in `queue`. */
   private queuedBytes = 0
-  private scheduled = false
+  private readonly turn = new Turn(() => this.flush())
   /** While set, nothing is written: a roll, or the rebuilding of an index that a plan needs. */
   private pause: Promise<void> | undefined
   private syncing: Promise<void> | undefined
@@ -94,9 +92,10 @@ export class Writer {
       this.queue.push({ request, bytes, settle })
       this.pendingBytes += bytes
       this.queuedBytes += bytes
+      this.turn.note(bytes)
       // A caller who appends without ever letting go of the thread must not gather memory without end.
       if (this.queuedBytes >= groupBytes) this.flush()
-      else this.schedule()
+      else this.turn.schedule()
     })
   }
 
@@ -143,18 +142,6 @@ export class Writer {
       if (this.pause === undefined) this.flush()
       await this.pause
     }
-  }
-
-  private schedule(): void {
-    if (this.scheduled || this.pause !== undefined) return
-    this.scheduled = true
-    // One write for all appends of this turn: they are queued before any microtask of theirs runs on.
-    void settled.then(this.flushScheduled)
-  }
-
-  private readonly flushScheduled = (): void => {
-    this.scheduled = false
-    this.flush()
   }
 
   /** Writes the queue, group by group, until it is empty or a pause begins. */
