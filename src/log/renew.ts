@@ -29,17 +29,12 @@ export function renewTail(disk: Disk, file: DiskFile, tail: DoubtfulTail): Eithe
   // Whoever vouches for a frame vouches for the header before it.
   const from = evidence > base ? evidence - base + headerBytes : 0
   const rewritten = rewrite(file, from, end - base + headerBytes)
-  const recut = rewritten._tag === 'Left' ? rewritten : renewEnd(file, end - base + headerBytes)
+  // Never longer, not even for a moment: the segment may be sealed, by a name that only a power cut brings back.
+  const recut = rewritten._tag === 'Left' ? rewritten : file.truncate(end - base + headerBytes)
   if (recut._tag === 'Left') return recut
   if (end > base) return renewAbsence(disk, file.path, end)
   // So were frames: no frame is written before the name is durable.
   return named ? recut : renewName(disk, file.path)
-}
-
-/** A cut to the size that the file has already might be none, so there is something to cut, if the disk takes it. */
-function renewEnd(file: DiskFile, bytes: number): Either<DiskError, void> {
-  const grown = file.truncate(bytes + 1)
-  return grown._tag === 'Left' && grown.left._tag !== 'DiskFull' ? grown : file.truncate(bytes)
 }
 
 /**
