@@ -28,6 +28,9 @@ export const segmentBytesMin = 256
 /** The most a caller may ask for. */
 export const segmentBytesMax: number = 1024 * 1024 * 1024
 
+/** The largest file that can be a segment: 32 bytes of header, and a batch that reaches over the limit. */
+export const segmentFileBytesMax: number = 32 + segmentBytesMax + batchBytesMax
+
 /** Appended bytes that may wait for their receipts before further appends are refused as Overloaded. */
 export const pendingBytesDefault: number = 64 * 1024 * 1024
 

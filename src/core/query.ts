@@ -33,7 +33,9 @@ export function queryFault(query: unknown): string | undefined {
 
 function isItem(item: unknown): item is QueryItem {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return false
-  const { types, tags, aggregateId, namespace } = item as Readonly<Record<keyof QueryItem, unknown>>
+  const { types, tags, aggregateId, namespace, ...unknown } = item as Readonly<Record<keyof QueryItem, unknown>>
+  // A misspelt term would match everything.
+  if (Object.keys(unknown).length > 0) return false
   return isListOfNames(types) && isListOfNames(tags) && isName(aggregateId) && isName(namespace)
 }
 

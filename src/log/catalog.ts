@@ -51,6 +51,8 @@ export class Catalog {
   private readonly sealedVersions = new Map<string, number>()
   /** Rebuilds under way, so that two readers who meet one damaged index share the work. */
   private readonly rebuilding = new Map<Segment, Promise<Either<DiskError, void>>>()
+  /** Files that others have taken the place of; a reader that was left in the middle of one may have kept it open. */
+  private readonly retired: IndexFile[] = []
   private closed = false
 
   constructor(options: CatalogOptions) {
@@ -225,7 +227,9 @@ export class Catalog {
     const saved = await this.saveIndex(index as ActiveIndex)
     if (saved._tag === 'Left') return this.afterFailedSave(segment, saved.left)
     const opened = this.openIndex(segment.base, segment.end)
-    if (opened._tag === 'Right' && segment.index === index) this.replaceIndex(segment, opened.right)
+    if (opened._tag === 'Left') return undefined
+    if (segment.index === index) this.replaceIndex(segment, opened.right)
+    else opened.right.close()
     return undefined
   }
 
@@ -307,7 +311,10 @@ export class Catalog {
     const before = fileOf(segment.index)
     const file = fileOf(index)
     segment.index = index
-    if (before !== file) before?.retire()
+    if (before !== undefined && before !== file) {
+      before.retire()
+      this.retired.push(before)
+    }
     if (this.closed) file?.close()
   }
 
@@ -344,6 +351,7 @@ export class Catalog {
   close(): void {
     this.closed = true
     for (const { index } of this.segments) fileOf(index)?.close()
+    for (const file of this.retired) file.close()
     this.tiers.close()
   }
 }

@@ -9,6 +9,7 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
 import { BadSegment, NotFound, type DamagedRegion, type DiskError, type OpenError } from '../core/error.ts'
 import { headerBytes } from '../core/header.ts'
+import { segmentFileBytesMax } from '../core/limit.ts'
 import { decodeMark, type Mark } from '../core/mark.ts'
 import { LayeredIndex } from '../indexing/layered-index.ts'
 import { MemoryIndex, type ActiveIndex } from '../indexing/memory-index.ts'
@@ -55,22 +56,44 @@ export async function openLog(context: OpenContext): Promise<Either<OpenError, O
   // Before the folder is listed: beside a writer at work, a mark read later could vouch for more than was seen.
   const mark = readMark(context.disk, context.folder)
   if (mark._tag === 'Left') return mark
-  const files = await findSegments(context, mark.right)
+  const files = findSegments(context, mark.right)
   if (files._tag === 'Left') return files
-  if (files.right.length === 0) return createLog(context, mark.right)
-  const logId = commonLogId(files.right)
+  const { segments, unfinished } = files.right
+  if (segments.length === 0) {
+    const aside = await dropUnfinished(context, unfinished)
+    return aside._tag === 'Left' ? aside : createLog(context, mark.right)
+  }
+  const logId = commonLogId(segments)
   if (logId._tag === 'Left') return logId
   const catalog = new Catalog({ ...context, logId: logId.right })
-  const opened = await openSegments(catalog, files.right, { ...context, mark: decodeMark(mark.right, logId.right) })
-  if (opened._tag === 'Left') catalog.close()
-  return opened
+  const known = { mark: decodeMark(mark.right, logId.right), unfinished: unfinished ?? 0 }
+  const opened = await openSegments(catalog, segments, { ...context, ...known })
+  // Not before the tail is settled: until then it is evidence.
+  const aside = opened._tag === 'Left' ? opened : await dropUnfinished(context, unfinished)
+  if (aside._tag === 'Right') return opened
+  if (opened._tag === 'Right') opened.right.file.close()
+  catalog.close()
+  return aside
 }
 
-/** The folder's segments in order, each with a good header; the remains of one that was never finished are set aside. */
-async function findSegments(
-  context: OpenContext,
-  markBytes: Buffer
-): Promise<Either<OpenError, readonly SegmentFile[]>> {
+interface FoundSegments {
+  readonly segments: readonly SegmentFile[]
+  /**
+   * The base of a last segment whose creation was cut off. Its name was made when everything before it was on disk, so
+   * it vouches for that.
+   */
+  readonly unfinished: number | undefined
+}
+
+/** Sets aside what is left of a segment that never was. */
+async function dropUnfinished(context: OpenContext, base: number | undefined): Promise<Either<DiskError, void>> {
+  if (base === undefined || context.readOnly) return right(undefined)
+  const moved = await setAside(context.disk, context.folder, segmentName(base))
+  return moved._tag === 'Left' ? moved : right(undefined)
+}
+
+/** The folder's segments in order, each with a good header, but for the last one, which may be unfinished. */
+function findSegments(context: OpenContext, markBytes: Buffer): Either<OpenError, FoundSegments> {
   const { disk, folder } = context
   const bases = listSegments(disk, folder)
   if (bases._tag === 'Left')
@@ -83,23 +106,20 @@ async function findSegments(
     if (file.right !== undefined) files.push(file.right)
     else if (base !== bases.right.at(-1)) return left(new BadSegment(path, 'its header is missing'))
     else {
-      const finished = await settleUnfinished(context, base, decodeMark(markBytes, files[0]?.header.logId))
+      const finished = judgeUnfinished(context, base, decodeMark(markBytes, files[0]?.header.logId))
       if (finished._tag === 'Left') return finished
-      if (finished.right !== undefined) files.push(finished.right)
+      if (finished.right === undefined) return right({ segments: files, unfinished: base })
+      files.push(finished.right)
     }
   }
-  return right(files)
+  return right({ segments: files, unfinished: undefined })
 }
 
 /**
- * The last segment has no header: its creation was cut off, and it is set aside; unless there is evidence that it held
- * something. For a reader it may be finished just now.
+ * The last segment has no header: its creation was cut off, unless there is evidence that it held something. For a
+ * reader it may be finished just now.
  */
-async function settleUnfinished(
-  context: OpenContext,
-  base: number,
-  mark: Mark
-): Promise<Either<OpenError, SegmentFile | undefined>> {
+function judgeUnfinished(context: OpenContext, base: number, mark: Mark): Either<OpenError, SegmentFile | undefined> {
   const { disk, folder, readOnly } = context
   const path = `${folder}/${segmentName(base)}`
   const evidence = unfinishedEvidence(context, base, mark)
@@ -108,10 +128,9 @@ async function settleUnfinished(
     const now = inspectSegment(disk, path, base)
     if (now._tag === 'Left' || now.right !== undefined) return now
   }
-  if (evidence.right !== undefined) return left(new BadSegment(path, `its header is gone; ${evidence.right}`))
-  if (readOnly) return right(undefined)
-  const moved = await setAside(disk, folder, segmentName(base))
-  return moved._tag === 'Left' ? moved : right(undefined)
+  return evidence.right === undefined
+    ? right(undefined)
+    : left(new BadSegment(path, `its header is gone; ${evidence.right}`))
 }
 
 /** What says that the segment at `base` had a header once; an index is written long after it. */
@@ -150,6 +169,8 @@ async function createLog(context: OpenContext, markBytes: Buffer): Promise<Eithe
 
 interface MarkedContext extends OpenContext {
   readonly mark: Mark
+  /** What an unfinished segment vouches for; 0 where there is none. */
+  readonly unfinished: number
 }
 
 async function openSegments(
@@ -229,23 +250,37 @@ async function openActive(
   catalog: Catalog,
   active: ActiveSegment
 ): Promise<Either<OpenError, OpenedLog>> {
-  const { mark, readOnly } = context
-  const { file, last, sealed } = active
+  const checkpoint = loadCheckpoint(catalog, active.file, active.last.base)
+  if (checkpoint._tag === 'Left') return checkpoint
+  const opened = await openOnCheckpoint(context, catalog, { ...active, checkpoint: checkpoint.right })
+  const { index } = checkpoint.right
+  if (opened._tag === 'Left' && index instanceof LayeredIndex) index.file.close()
+  return opened
+}
+
+async function openOnCheckpoint(
+  context: MarkedContext,
+  catalog: Catalog,
+  active: ActiveSegment & { readonly checkpoint: Checkpoint }
+): Promise<Either<OpenError, OpenedLog>> {
+  const { mark, readOnly, unfinished } = context
+  const { file, last, sealed, checkpoint } = active
   const { base, path } = last
   const { logId } = catalog.options
-  const checkpoint = loadCheckpoint(catalog, file, base)
-  if (checkpoint._tag === 'Left') return checkpoint
   // After all evidence was read, for the reason given in openLog.
   const size = file.size()
   if (size._tag === 'Left') return size
   const fileEnd = base + size.right - headerBytes
-  const { index, vouched } = checkpoint.right
+  const { index, vouched, found, saved } = checkpoint
   const indexed = index.end
   const range = { file, logId, base }
-  const verdict = await scanTail(index, { ...range, end: fileEnd }, Math.max(mark.durable, vouched))
+  const verdict = await scanTail(index, { ...range, end: fileEnd }, Math.max(mark.durable, vouched, unfinished))
   if (verdict._tag === 'Left') return verdict
   const { end, evidence } = verdict.right
-  const { found, saved } = checkpoint.right
+  if (end - base + headerBytes > segmentFileBytesMax) {
+    const reason = `the log reached ${evidence}, and no segment can hold all that is missing here; restore the newer ones`
+    return left(new BadSegment(path, reason))
+  }
   // The index is saved at closing, before the mark: without it the mark is of a segment before, and that is sealed.
   const clean = mark.clean && mark.durable === end && end === fileEnd && indexed === end && saved
   const tail = { end, fileEnd, evidence, named: found }

@@ -44,7 +44,10 @@ export function renewTail(disk: Disk, file: DiskFile, tail: DoubtfulTail): Eithe
 function renewAbsence(disk: Disk, active: string, end: number): Either<DiskError, void> {
   const path = `${active.slice(0, active.lastIndexOf('/'))}/${segmentName(end)}`
   const made = disk.open(path, 'create')
-  if (made._tag === 'Left') return made.left._tag === 'DiskFull' ? right(undefined) : made
+  if (made._tag === 'Left') {
+    // What is there is about to be set aside, which makes its absence known as well.
+    return made.left._tag === 'DiskFull' || made.left.errno === 'EEXIST' ? right(undefined) : made
+  }
   made.right.close()
   return disk.remove(path)
 }

@@ -4,13 +4,10 @@
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
 import { BadSegment, ForeignSegment, UnsupportedVersion, type DamagedRegion, type DiskError } from '../core/error.ts'
-import { batchBytesMax, segmentBytesMax } from '../core/limit.ts'
+import { segmentFileBytesMax } from '../core/limit.ts'
 import { decodeHeader, encodeHeader, formatVersion, headerBytes, type SegmentHeader } from '../core/header.ts'
 import type { SegmentIndex } from '../indexing/segment-index.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
-
-/** A batch may reach over the limit of the first segment bytes, and never leaves its segment. */
-const segmentFileBytesMax = headerBytes + segmentBytesMax + batchBytesMax
 
 const digits = 20
 const segmentPattern = /^\d{20}\.log$/

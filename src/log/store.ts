@@ -89,9 +89,14 @@ export class LocalStore implements Store {
     }
     const lock = await options.disk.lock(folder)
     if (lock._tag === 'Left') return isMissing(lock.left) ? left(new NotFound(folder)) : lock
-    const store = await LocalStore.openWriting(folder, options, lock.right)
-    if (store._tag === 'Left') lock.right.release()
-    return store
+    let store: Either<OpenError, LocalStore> | undefined
+    try {
+      store = await LocalStore.openWriting(folder, options, lock.right)
+      return store
+    } finally {
+      // Also when an assertion has failed: this process may try again.
+      if (store?._tag !== 'Right') lock.right.release()
+    }
   }
 
   private static async openReading(folder: string, options: StoreOptions): Promise<Either<OpenError, LocalStore>> {

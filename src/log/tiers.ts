@@ -27,6 +27,9 @@ export class Tiers {
   private readonly options: TiersOptions
   /** The tiers that are open, by file name; each covers sealed segments of the log, whole. */
   private readonly open = new Map<string, TierFile>()
+  /** Tiers that were let go; a list that was left in the middle of one may have kept it open. */
+  private readonly retired: TierFile[] = []
+  private closed = false
 
   constructor(options: TiersOptions) {
     this.options = options
@@ -82,7 +85,7 @@ export class Tiers {
   drop(tier: TierFile): void {
     const name = tierName(tier)
     if (!this.open.delete(name)) return
-    tier.retire()
+    this.retire(tier)
     if (!this.options.readOnly) this.options.disk.remove(`${this.options.folder}/${name}`)
   }
 
@@ -110,8 +113,14 @@ export class Tiers {
   }
 
   close(): void {
-    for (const tier of this.open.values()) tier.close()
+    this.closed = true
+    for (const tier of [...this.open.values(), ...this.retired]) tier.close()
     this.open.clear()
+  }
+
+  private retire(tier: TierFile): void {
+    tier.retire()
+    this.retired.push(tier)
   }
 
   private openTier(span: SegmentSpan, last: Segment): boolean {
@@ -123,8 +132,10 @@ export class Tiers {
       opened.right.close()
       return false
     }
-    this.open.get(tierName(span))?.retire()
-    this.open.set(tierName(span), opened.right)
+    const before = this.open.get(tierName(span))
+    if (before !== undefined) this.retire(before)
+    if (this.closed) opened.right.close()
+    else this.open.set(tierName(span), opened.right)
     return true
   }
 

@@ -147,8 +147,17 @@ export class Writer {
   /** Writes the queue, group by group, until it is empty or a pause begins. */
   private flush(): void {
     while (this.queue.length > 0 && this.pause === undefined) {
-      if (this.poison === undefined) this.writeGroup()
-      else this.refuseAll(this.poison)
+      if (this.poison !== undefined) this.refuseAll(this.poison)
+      else this.writeGroupOrStop()
+    }
+  }
+
+  /** An assertion that fails must not leave anybody waiting: the log stops, and everybody is told. */
+  private writeGroupOrStop(): void {
+    try {
+      this.writeGroup()
+    } catch (error) {
+      this.poisonBy(error)
     }
   }
 
@@ -375,7 +384,7 @@ export class Writer {
   }
 
   /** Nothing is known about the disk any more: everybody who waits is told, and nobody is taken. */
-  poisonBy(cause: DiskError): void {
+  poisonBy(cause: unknown): void {
     this.poison ??= new Poisoned(cause)
     const { waiters, poison } = this
     this.waiters = []
