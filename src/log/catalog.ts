@@ -282,9 +282,12 @@ export class Catalog {
     return `${this.options.folder}/${indexName(base)}`
   }
 
-  /** Merges the indexes of sealed segments where there is something to merge. Resolves to what went wrong. */
-  mergeTiers(): Promise<DiskError | undefined> {
-    return this.tiers.merge(this.sealed())
+  /**
+   * Merges the indexes of sealed segments where there is something to merge, until it is told to stop. Resolves to
+   * what went wrong.
+   */
+  mergeTiers(isStopped: () => boolean): Promise<DiskError | undefined> {
+    return this.tiers.merge(this.sealed(), isStopped)
   }
 
   /** Opens the tiers that fit; called once, when all segments are there. */

@@ -143,7 +143,7 @@ export async function rebuildFrom(
     doneBytes += segment.end - segment.base
     options.onProgress?.(doneBytes, Math.max(totalBytes, doneBytes))
   }
-  const merged = await catalog.mergeTiers()
+  const merged = await catalog.mergeTiers(isClosed)
   if (merged !== undefined) return left(merged)
   return right(undefined)
 }

@@ -2,7 +2,7 @@
 // above a cache: whatever is wrong with one, it is let go and its segments are asked instead. So nothing here fails a
 // question, and a log without tiers answers the same, only slower.
 
-import { right, type Either, type Left } from 'fp-ts/lib/Either.js'
+import { left, right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import type { QueryItem } from '../core/query.ts'
 import { IndexFile } from '../indexing/index-file.ts'
@@ -97,9 +97,9 @@ export class Tiers {
   }
 
   /** Merges what there is to merge. Resolves to what went wrong with the disk; the rest is merged the next time. */
-  async merge(sealed: readonly Segment[]): Promise<DiskError | undefined> {
+  async merge(sealed: readonly Segment[], isStopped: () => boolean): Promise<DiskError | undefined> {
     for (const step of planTiers(sealed, [...this.open.values()]).steps) {
-      const failed = await this.mergeStep(step, sealed)
+      const failed = await this.mergeStep(step, { sealed, isStopped })
       if (failed._tag === 'Left') return failed.left
       // A source is missing or damaged: what rests on it waits until it is there.
       if (!failed.right) return undefined
@@ -139,8 +139,11 @@ export class Tiers {
     return true
   }
 
-  /** False when a source is not there to be merged. */
-  private async mergeStep(step: MergeStep, sealed: readonly Segment[]): Promise<Either<DiskError, boolean>> {
+  /** False when a source is not there to be merged, or the merge was stopped. */
+  private async mergeStep(
+    step: MergeStep,
+    { sealed, isStopped }: { readonly sealed: readonly Segment[]; readonly isStopped: () => boolean }
+  ): Promise<Either<DiskError, boolean>> {
     const sources: TierSource[] = []
     for (const part of step.sources) {
       const { index } = sealed.find(({ base }) => base === part.base) ?? {}
@@ -148,13 +151,22 @@ export class Tiers {
       if (!(source instanceof TierFile || source instanceof IndexFile)) return right(false)
       sources.push(source)
     }
-    const saved = await this.options.slot.save(`${this.options.folder}/${tierName(step)}`, partsOf(sources))
-    if (saved._tag === 'Left') return saved.left._tag === 'IndexDamaged' ? right(false) : (saved as Left<DiskError>)
+    const saved = await this.options.slot.save(`${this.options.folder}/${tierName(step)}`, partsOf(sources, isStopped))
+    if (saved._tag === 'Left') return saved.left instanceof Error ? left(saved.left) : right(false)
     const last = sealed.find(({ end }) => end === step.end)
     return right(last !== undefined && this.openTier(step, last))
   }
 }
 
-function* partsOf(sources: readonly TierSource[]): Generator<Uint8Array | Left<IndexError>, void, undefined> {
-  for (const part of mergeTier(sources)) yield part._tag === 'Right' ? part.right : part
+/** Ends the save of a tier that is not wanted any more. */
+const stopped = left('stopped' as const)
+
+function* partsOf(
+  sources: readonly TierSource[],
+  isStopped: () => boolean
+): Generator<Uint8Array | Left<IndexError | 'stopped'>, void, undefined> {
+  for (const part of mergeTier(sources)) {
+    if (isStopped()) return yield stopped as Left<'stopped'>
+    yield part._tag === 'Right' ? part.right : part
+  }
 }

@@ -16,6 +16,7 @@
 // - A segment's name exists only after everything before it is on disk, so a sealed segment has no torn tail.
 // - After a failed sync nothing is written any more, and nothing that was not yet vouched for is acknowledged.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
 import { Closed, Overloaded, Poisoned, type AppendError, type DiskError } from '../core/error.ts'
@@ -32,6 +33,7 @@ import { FrameBuffer, planBatch, type Tail } from './plan.ts'
 import type { Marker } from './marker.ts'
 import { createSegment } from './segment.ts'
 import { Turn } from './turn.ts'
+import { IndexUpkeep } from './upkeep.ts'
 
 export interface WriterOptions {
   readonly catalog: Catalog
@@ -62,10 +64,7 @@ export class Writer {
   /** While set, nothing is written: a roll, or the rebuilding of an index that a plan needs. */
   private pause: Promise<void> | undefined
   private syncing: Promise<void> | undefined
-  /** Index files on their way to the disk, one after the other: of sealed segments, and checkpoints. */
-  private indexing: Promise<void> = Promise.resolve()
-  /** Where the log ended when a checkpoint was asked for last. */
-  private checkpointed: number
+  private readonly upkeep: IndexUpkeep
   /** How many batches are still to be written alone, after a write of several failed. */
   private alone = 0
   private poison: Poisoned | undefined
@@ -76,7 +75,9 @@ export class Writer {
     this.file = options.file
     this.tail = start.tail
     this.durable = start.durable
-    this.checkpointed = start.tail.end
+    const { catalog, checkpointBytes } = options
+    const synced = async (end: number): Promise<boolean> => (await this.syncedTo(end))._tag === 'Right'
+    this.upkeep = new IndexUpkeep({ catalog, checkpointBytes, synced, isClosing: () => this.closing }, start.tail.end)
   }
 
   append(request: AppendRequest): Promise<Either<AppendError, Receipt>> {
@@ -128,7 +129,7 @@ export class Writer {
     this.closing = true
     const synced = await this.sync()
     await this.syncing
-    await this.indexing
+    await this.upkeep.finished()
     return synced
   }
 
@@ -240,26 +241,7 @@ export class Writer {
     assert(this.tail.end === before + this.buffer.length, 'the log ends behind what was written')
     this.alone = Math.max(0, this.alone - group.length)
     if (this.waiters.length > 0) this.startSync()
-    if (this.tail.end - this.checkpointed >= this.options.checkpointBytes) this.startCheckpoint()
-  }
-
-  /** Saves the index beside the appends: bounds its memory, and what is left to scan when the process is killed. */
-  private startCheckpoint(): void {
-    const { catalog } = this.options
-    const segment = catalog.active()
-    this.checkpointed = this.tail.end
-    // A segment that was sealed meanwhile is saved as such.
-    this.saveIndex(async () => {
-      if (segment !== catalog.active() || this.closing) return undefined
-      return catalog.checkpoint(async (end) => (await this.syncedTo(end))._tag === 'Right')
-    })
-  }
-
-  /** It is a cache, and may fail. */
-  private saveIndex(save: () => Promise<DiskError | undefined>): void {
-    this.indexing = this.indexing.then(async () => {
-      await save()
-    })
+    this.upkeep.grown(this.tail.end)
   }
 
   private awaitSync(pending: Pending, receipt: Receipt): void {
@@ -336,8 +318,8 @@ export class Writer {
       this.startSync()
       await this.syncing
     }
-    // One sync of the folder at a time: after one that failed the next one's success would mean nothing.
-    await this.indexing
+    // Bounds the indexes in memory, and leaves merges alone to sync the folder beside us.
+    await this.upkeep.saved()
     if (this.poison !== undefined) return
     const { catalog, clock } = this.options
     const { disk, folder, logId } = catalog.options
@@ -350,12 +332,14 @@ export class Writer {
       else this.refuseHead(error)
       return
     }
+    // If a merge has failed to sync the folder meanwhile, our own success means nothing; in the next turn it is told.
+    await nextTurn()
+    if (this.poison !== undefined) return created.right.close()
     this.file.close()
     this.file = created.right
     const sealed = catalog.active()
     catalog.begin(baseOffset, created.right.path)
-    this.checkpointed = baseOffset
-    this.saveIndex(async () => (await catalog.saveSealed(sealed)) ?? catalog.mergeTiers())
+    this.upkeep.sealed(sealed)
   }
 
   private startSync(): void {
