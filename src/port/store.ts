@@ -5,8 +5,8 @@
 // - Batches are atomic and ordered: a reader sees all of a batch or nothing of it, and every reader the same order.
 // - `append` takes a batch in the order of the calls. 'buffered' resolves when the batch survives a crash of the
 //   process, 'synced' when it survives a power cut.
-// - A batch whose condition fails only because the same events (by id and content) are in the log already, as one
-//   batch, was written by an earlier call: it gets that batch's receipt, marked `duplicate`. How far back the batch is
+// - A batch whose condition fails only because the same events (by id and content) are in the log already, one
+//   behind the other, was written by an earlier call: it gets that batch's receipt, marked `duplicate`. How far back the batch is
 //   looked for may be bounded, unless a condition says at which version it stands.
 // - After Poisoned the outcome of the append is unknown; after every other Left nothing of it was written.
 // - A read runs to the end that the log had at its first `next`, unless `until` stops it before.

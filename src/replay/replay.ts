@@ -22,13 +22,15 @@ export interface TypedReader<E> {
  */
 export class Replay<E> implements AsyncIterable<ReplayElement<E>> {
   private readonly open: () => TypedReader<E>
+  private readonly signal: AbortSignal | undefined
 
-  constructor(open: () => TypedReader<E>) {
+  constructor(open: () => TypedReader<E>, signal?: AbortSignal) {
     this.open = open
+    this.signal = signal
   }
 
   [Symbol.asyncIterator](): AsyncIterator<ReplayElement<E>> {
-    return new ElementIterator(this.open())
+    return new ElementIterator(this.open(), this.signal)
   }
 
   /**
@@ -43,17 +45,26 @@ export class Replay<E> implements AsyncIterable<ReplayElement<E>> {
 
 class ElementIterator<E> implements AsyncIterator<ReplayElement<E>> {
   private readonly reader: TypedReader<E>
+  private readonly signal: AbortSignal | undefined
   private batch: readonly ReplayElement<E>[] = []
   private at = 0
   private done = false
+  /** Whether an abort was seen; what is read after that is the abort itself. */
+  private aborted = false
   /** The batch under way; further calls of `next` wait for it and then take their turn. */
   private pulling: Promise<void> | undefined
 
-  constructor(reader: TypedReader<E>) {
+  constructor(reader: TypedReader<E>, signal: AbortSignal | undefined) {
     this.reader = reader
+    this.signal = signal
   }
 
   next(): Promise<IteratorResult<ReplayElement<E>>> {
+    // What was read before an abort is not told after it: the reader answers with the abort.
+    if (this.signal?.aborted === true && !this.aborted) {
+      this.aborted = true
+      this.at = this.batch.length
+    }
     if (this.pulling === undefined && this.at < this.batch.length) {
       return Promise.resolve({ done: false, value: this.batch[this.at++] as ReplayElement<E> })
     }

@@ -125,7 +125,7 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
       offsetFault('from', from) ?? offsetFault('until', until) ?? limitFault(limit) ?? filterFault(options.query)
     if (fault !== undefined) return this.replayOf(() => failedReader(new InvalidArgument(fault.argument, fault.reason)))
     const query = queryItems(options.query && copyOfQuery(options.query))
-    return this.replayOf(() => this.store.read({ from, until, query, limit, backwards, signal }))
+    return this.replayOf(() => this.store.read({ from, until, query, limit, backwards, signal }), signal)
   }
 
   /** Reads [from, until): the log as it was when it ended at `until`. */
@@ -148,7 +148,10 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     const read = (from: Offset | undefined): EventReader =>
       this.store.read({ ...everything, from, query: [{ aggregateId }], signal })
     const seek = (): Promise<Either<ReplayError, Offset>> => this.store.seekVersion(aggregateId, fromVersion)
-    return this.replayOf(() => new AggregateReader(fromVersion <= 1 ? read(undefined) : lazyReader(seek, read), range))
+    return this.replayOf(
+      () => new AggregateReader(fromVersion <= 1 ? read(undefined) : lazyReader(seek, read), range),
+      signal
+    )
   }
 
   /** An aggregate's events, or the first error that stands among them. None: an empty list. */
@@ -262,8 +265,8 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     return request._tag === 'Left' ? () => Promise.resolve(request) : () => this.store.append(request.right)
   }
 
-  private replayOf(open: () => EventReader): Replay<Recorded<A>> {
-    return new Replay(() => decodingReader(open(), this.codec))
+  private replayOf(open: () => EventReader, signal?: AbortSignal): Replay<Recorded<A>> {
+    return new Replay(() => decodingReader(open(), this.codec), signal)
   }
 
   /** Visits an aggregate's events in order, up to the first error, which is returned. */
