@@ -96,6 +96,8 @@ export const appendLaws: readonly StoreLaw[] = [
         while (running) {
           const { length } = await read(store)
           strictEqual(length % batch.length, 0, `a read ends inside of a batch, behind ${length} events`)
+          // Where reading never waits, as in memory, the writer would never get its turn.
+          await new Promise((resolve) => setImmediate(resolve))
         }
       }
       const stop = (): void => {
