@@ -115,8 +115,8 @@ describe('replay', () => {
           await eventsOf(log.replay(bounds.from, { until: bounds.until, query: by, limit, backwards })),
           expected(asking)
         )
-        const all = { ...asking, from: 0, until: Number.MAX_SAFE_INTEGER, limit: undefined, backwards: false }
-        deepStrictEqual(await orThrow(log.count(by)), expected(all).length)
+        const whole = { ...asking, from: 0, until: Number.MAX_SAFE_INTEGER, limit: undefined, backwards: false }
+        deepStrictEqual(await orThrow(log.count(by)), expected(whole).length)
       }
     })
     await fc.assert(property, { numRuns: 150 })

@@ -18,7 +18,7 @@ import type { Recovery } from '../port/store.ts'
 import { Catalog, type CatalogOptions } from './catalog.ts'
 import { extendIndex, lastFrameStands } from './index-scan.ts'
 import { readMark } from './marker.ts'
-import { renewTail, type DoubtfulTail } from './renew.ts'
+import { renewAbsence, renewTail, type DoubtfulTail } from './renew.ts'
 import {
   checkNeighbours,
   commonLogId,
@@ -362,6 +362,8 @@ async function settleTail(
   if (renewed._tag === 'Left') return renewed
   const synced = await file.sync()
   if (synced._tag === 'Left') return synced
+  const absent = end > last.base ? renewAbsence(disk, file.path, end) : synced
+  if (absent._tag === 'Left') return absent
   const named = await disk.syncFolder(folder)
   return named._tag === 'Left' ? named : right(torn)
 }

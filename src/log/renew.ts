@@ -31,17 +31,15 @@ export function renewTail(disk: Disk, file: DiskFile, tail: DoubtfulTail): Eithe
   const rewritten = rewrite(file, from, end - base + headerBytes)
   // Never longer, not even for a moment: the segment may be sealed, by a name that only a power cut brings back.
   const recut = rewritten._tag === 'Left' ? rewritten : file.truncate(end - base + headerBytes)
-  if (recut._tag === 'Left') return recut
-  if (end > base) return renewAbsence(disk, file.path, end)
   // So were frames: no frame is written before the name is durable.
-  return named ? recut : renewName(disk, file.path)
+  return recut._tag === 'Left' || named || end > base ? recut : renewName(disk, file.path)
 }
 
 /**
  * The last roll may have failed: then its segment's name was removed, and is removed again. On a full disk that must
- * wait for the next opening: a log opens there too.
+ * wait for the next opening: a log opens there too. The tail has been synced: a segment's name vouches for it.
  */
-function renewAbsence(disk: Disk, active: string, end: number): Either<DiskError, void> {
+export function renewAbsence(disk: Disk, active: string, end: number): Either<DiskError, void> {
   const path = `${active.slice(0, active.lastIndexOf('/'))}/${segmentName(end)}`
   const made = disk.open(path, 'create')
   if (made._tag === 'Left') {
