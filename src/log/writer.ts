@@ -153,7 +153,7 @@ export class Writer {
     }
   }
 
-  /** An assertion that fails must not leave anybody waiting: the log stops, and everybody is told. */
+  /** An assertion that fails while batches are planned stops the log: everybody who waits is told, and nobody is taken. */
   private writeGroupOrStop(): void {
     try {
       this.writeGroup()
