@@ -25,19 +25,15 @@ export { Offset, Version } from './core/brand.ts'
 export { defineEvents } from './core/define.ts'
 export type { DefinedEvents, DefineOptions, EventDefinition, MakeOptions } from './core/define.ts'
 export {
-  Aborted,
   BadSegment,
   Closed,
   ConditionFailed,
-  Corrupt,
   DiskFailed,
   DiskFull,
   EventIdConflict,
   ForeignSegment,
   InvalidArgument,
   InvalidEvent,
-  InvalidOffset,
-  InvalidStored,
   Locked,
   NotFound,
   Overloaded,
@@ -45,18 +41,9 @@ export {
   ReadOnly,
   UnsupportedVersion
 } from './core/error.ts'
-export type {
-  AppendError,
-  Condition,
-  CorruptReason,
-  DamagedRegion,
-  DiskError,
-  OpenError,
-  ReplayError,
-  QueryCondition,
-  StorageError,
-  VersionCondition
-} from './core/error.ts'
+export { Aborted, Corrupt, InvalidOffset, InvalidStored } from './core/read-error.ts'
+export type { AppendError, Condition, DiskError, OpenError, QueryCondition, VersionCondition } from './core/error.ts'
+export type { CorruptReason, DamagedRegion, ReplayError, StorageError } from './core/read-error.ts'
 export { AnyEvent } from './core/event.ts'
 export type { Event, NewEvent, StoredEvent } from './core/event.ts'
 export { orThrow } from './replay/or-throw.ts'

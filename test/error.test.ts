@@ -2,9 +2,12 @@
 
 import { describe, expect, it } from 'vitest'
 import { Offset, Version } from '../src/core/brand.ts'
-import * as errors from '../src/core/error.ts'
-import type { StorageError } from '../src/core/error.ts'
+import * as writing from '../src/core/error.ts'
+import type { StorageError } from '../src/core/read-error.ts'
+import * as reading from '../src/core/read-error.ts'
 
+const { ChronicleError: _, ...writingErrors } = writing
+const errors = { ...writingErrors, ...reading }
 const cause = new Error('the cause')
 const disk = { operation: 'write', path: '/log/file', errno: 'EIO', cause }
 const region = { offset: Offset(11), nextOffset: Offset(222), reason: 'checksum' } as const
@@ -55,6 +58,9 @@ const samples: {
     false
   ],
   InvalidOffset: [new errors.InvalidOffset(13, 'lies beyond the end'), ['13', 'lies beyond the end'], false],
+  Trimmed: [new errors.Trimmed(Offset(11), Offset(222)), ['11', '222'], false],
+  LogFull: [new errors.LogFull(1_234, 1_000), ['1234', '1000', 'logBytes'], false],
+  WriterLost: [new errors.WriterLost({ offset: Offset(11), bytes: 7, idleMs: 5_000 }), ['11', '7', '5000'], false],
   Aborted: [new errors.Aborted(cause), ['abort'], true]
 }
 
@@ -100,6 +106,8 @@ describe('the union', () => {
           return 'aggregateId' in error.condition
             ? `load ${error.condition.aggregateId} at ${error.actual}`
             : `read from ${error.condition.after} on`
+        case 'LogFull':
+        case 'WriterLost':
         case 'Overloaded':
         case 'DiskFull':
         case 'Locked':
@@ -109,6 +117,8 @@ describe('the union', () => {
         case 'Corrupt':
         case 'InvalidStored':
           return 'restore'
+        case 'Trimmed':
+          return `read from ${error.first}`
         case 'UnsupportedVersion':
           return `upgrade to ${error.version}`
         case 'Closed':

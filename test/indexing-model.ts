@@ -2,7 +2,7 @@
 
 import { left, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../src/core/brand.ts'
-import type { CorruptReason, DamagedRegion } from '../src/core/error.ts'
+import type { CorruptReason, DamagedRegion } from '../src/core/read-error.ts'
 import { strideBytes } from '../src/core/limit.ts'
 import { matches, type EventKeys, type QueryItem } from '../src/core/query.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'

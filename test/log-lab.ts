@@ -169,6 +169,7 @@ export class HandleDisk implements Disk {
   readonly rename: Disk['rename'] = (source, target) => this.inner.rename(source, target)
   readonly remove: Disk['remove'] = (path) => this.inner.remove(path)
   readonly syncFolder: Disk['syncFolder'] = (path) => this.inner.syncFolder(path)
+  readonly watch: Disk['watch'] = (path, changed) => this.inner.watch(path, changed)
   readonly lock: Disk['lock'] = (path) => this.inner.lock(path)
 
   readonly open: Disk['open'] = (path, mode) => {

@@ -31,7 +31,8 @@ const outside = new Set(['node_modules', 'dist', 'coverage', '.git', '.chronicle
 function read(folder: string): readonly SourceFile[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) return outside.has(entry.name) ? [] : read(path)
+    if (outside.has(entry.name)) return []
+    if (entry.isDirectory()) return read(path)
     return [{ path: relative(root, path).split(sep).join('/'), text: readFileSync(path, 'utf8') }]
   })
 }

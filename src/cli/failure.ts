@@ -1,6 +1,6 @@
 // What a command says when it could not do its work.
 
-import type { Aborted, StorageError } from '../core/error.ts'
+import type { Aborted, StorageError } from '../core/read-error.ts'
 import { exitCode } from './exit-code.ts'
 import type { CliHost } from './host.ts'
 import { printable } from './text.ts'

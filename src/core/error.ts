@@ -1,4 +1,4 @@
-// Operating errors: one closed union. Each class extends Error, has a `_tag` for exhaustive matching and a stable
+// Operating errors: one closed union, together with read-error.ts. Each class extends Error, has a `_tag` for exhaustive matching and a stable
 // `code` for logs and alerts, keeps its `cause`, carries the fields a program needs to act, and says in its message
 // what happened, to what, and what to do. Nothing in the library throws them but `orThrow`.
 
@@ -6,7 +6,7 @@ import type { Offset, Version } from './brand.ts'
 import type { Query } from './query.ts'
 
 /** What `name` shows and what every error shares; `_tag` and `code` are set by each class. */
-abstract class ChronicleError extends Error {
+export abstract class ChronicleError extends Error {
   abstract readonly _tag: string
   abstract readonly code: string
 
@@ -275,87 +275,32 @@ export class DiskFailed extends ChronicleError {
   }
 }
 
-/** Why a region of the log is not readable. */
-export type CorruptReason =
-  /** The bytes do not verify: flipped, moved, overwritten. */
-  | 'checksum'
-  /** No legal length word stands where a frame should begin. */
-  | 'framing'
-  /** Zeros where frames should be. */
-  | 'zeros'
-  /** No bytes are there: a segment file is missing, or ends before the frames it should hold. */
-  | 'missing'
-  /** The bytes verify and hold no event: written by another program. */
-  | 'content'
-
-/**
- * A region of the log cannot be read. Replay yields this in its place and goes on behind it.
- * `offset` is its first byte, `nextOffset` where reading goes on.
- */
-export class Corrupt extends ChronicleError {
-  readonly _tag = 'Corrupt'
-  readonly code = 'CHRONICLE_CORRUPT'
+/** The events before `first` were removed by retention or `trim`. Read from `first` on, or restore a backup elsewhere. */
+export class Trimmed extends ChronicleError {
+  readonly _tag = 'Trimmed'
+  readonly code = 'CHRONICLE_TRIMMED'
+  /** What was asked for begins here. */
   readonly offset: Offset
-  readonly nextOffset: Offset
-  readonly reason: CorruptReason
-  constructor(region: DamagedRegion) {
-    super(
-      `offsets ${region.offset} to ${region.nextOffset} are damaged (${region.reason}); ` +
-        'restore the segment from a copy, or go on behind it'
-    )
-    this.offset = region.offset
-    this.nextOffset = region.nextOffset
-    this.reason = region.reason
-  }
-}
-
-/** A region that cannot be read, as a plain value. */
-export interface DamagedRegion {
-  readonly offset: Offset
-  readonly nextOffset: Offset
-  readonly reason: CorruptReason
-}
-
-/** An intact frame holds something the codec does not accept: an unknown shape, or another program's event. */
-export class InvalidStored extends ChronicleError {
-  readonly _tag = 'InvalidStored'
-  readonly code = 'CHRONICLE_INVALID_STORED'
-  readonly offset: Offset
-  readonly nextOffset: Offset
-  /** Where in the stored event: `$.payload.cents`. */
-  readonly path: string
-  readonly reason: string
-  constructor(fault: {
-    readonly offset: Offset
-    readonly nextOffset: Offset
-    readonly path: string
-    readonly reason: string
-  }) {
-    super(`the event at offset ${fault.offset} does not decode: ${fault.path}: ${fault.reason}`)
-    this.offset = fault.offset
-    this.nextOffset = fault.nextOffset
-    this.path = fault.path
-    this.reason = fault.reason
-  }
-}
-
-/** The offset is not where an event begins, or lies beyond the end. */
-export class InvalidOffset extends ChronicleError {
-  readonly _tag = 'InvalidOffset'
-  readonly code = 'CHRONICLE_INVALID_OFFSET'
-  readonly offset: number
-  constructor(offset: number, reason: string) {
-    super(`offset ${offset} ${reason}; use the offset or nextOffset of an event or a receipt`)
+  /** The first offset that is kept. */
+  readonly first: Offset
+  constructor(offset: Offset, first: Offset) {
+    super(`offset ${offset} was trimmed; the log begins at ${first}: read from there, or restore what was before`)
     this.offset = offset
+    this.first = first
   }
 }
 
-/** The caller's AbortSignal fired. */
-export class Aborted extends ChronicleError {
-  readonly _tag = 'Aborted'
-  readonly code = 'CHRONICLE_ABORTED'
-  constructor(cause: unknown) {
-    super('the caller aborted', cause)
+/** The log has reached its byte budget; nothing of the batch was written. Trim it, or raise `logBytes`. */
+export class LogFull extends ChronicleError {
+  readonly _tag = 'LogFull'
+  readonly code = 'CHRONICLE_LOG_FULL'
+  /** What the log's segments would take with the batch. */
+  readonly bytes: number
+  readonly limitBytes: number
+  constructor(bytes: number, limitBytes: number) {
+    super(`with this batch the log would take ${bytes} bytes, its budget is ${limitBytes}; trim it, or raise logBytes`)
+    this.bytes = bytes
+    this.limitBytes = limitBytes
   }
 }
 
@@ -381,10 +326,6 @@ export type AppendError =
   | ReadOnly
   | Poisoned
   | Overloaded
+  | LogFull
+  | Trimmed
   | DiskError
-
-/** What replay can yield in an event's place. Behind Corrupt and InvalidStored it goes on, after the others it ends. */
-export type ReplayError = Corrupt | InvalidStored | InvalidOffset | InvalidArgument | Aborted | Closed | DiskError
-
-/** Every operating error there is. */
-export type StorageError = OpenError | AppendError | ReplayError

@@ -52,6 +52,15 @@ export interface Courses<R> {
   readonly fail?: ((writtenBytes: number) => void) | undefined
 }
 
+interface Watch {
+  readonly folder: string
+  readonly changed: () => void
+  /** Whether a call of `changed` is under way. */
+  told: boolean
+}
+
+const changing: ReadonlySet<MemoryOperation> = new Set(['write', 'truncate', 'rename', 'remove'])
+
 export class MemoryCalls {
   hooks: MemoryHooks
   /** The write that was the last call, set by the file's handle: the one a kill may have come into. */
@@ -59,6 +68,8 @@ export class MemoryCalls {
   /** Index of the next call. */
   #next = 0
   readonly #counts = new Map<MemoryOperation, number>()
+  /** Who wants to be told of changes: of which folder, and how. */
+  readonly #watches = new Set<Watch>()
 
   constructor(hooks: MemoryHooks) {
     this.hooks = hooks
@@ -67,6 +78,13 @@ export class MemoryCalls {
   /** How many calls of each operation there were, failed ones included. */
   get counts(): ReadonlyMap<MemoryOperation, number> {
     return this.#counts
+  }
+
+  /** Tells, once the call under way has returned, of changes to the files of a folder; until the answer is called. */
+  watch(folder: string, changed: () => void): () => void {
+    const watch = { folder, changed, told: false }
+    this.#watches.add(watch)
+    return () => this.#watches.delete(watch)
   }
 
   /** A synchronous call. */
@@ -92,6 +110,18 @@ export class MemoryCalls {
     if (fault !== undefined) courses.fail?.(typeof fault === 'string' ? 0 : fault.writtenBytes)
     const result = fault === undefined ? courses.run() : failed(call, typeof fault === 'string' ? fault : fault.errno)
     this.hooks.calls?.(call, result._tag === 'Left' ? result.left : undefined)
+    if (this.#watches.size > 0 && changing.has(call.operation)) this.#tell(call.path)
     return result
+  }
+
+  #tell(path: string): void {
+    for (const watch of this.#watches) {
+      if (watch.told || !path.startsWith(`${watch.folder}/`)) continue
+      watch.told = true
+      queueMicrotask(() => {
+        watch.told = false
+        if (this.#watches.has(watch)) watch.changed()
+      })
+    }
   }
 }

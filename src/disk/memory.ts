@@ -10,7 +10,7 @@
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
 import { Locked, type DiskError } from '../core/error.ts'
-import type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from '../port/disk.ts'
+import type { Disk, DiskEntry, DiskFile, DiskLock, DiskWatch, OpenMode } from '../port/disk.ts'
 import { failed } from './fault.ts'
 import { MemoryCalls, type MemoryHooks, type MemoryOperation } from './memory-calls.ts'
 import { MemoryFile } from './memory-file.ts'
@@ -104,6 +104,11 @@ export class MemoryDisk implements Disk {
       run: () => (found._tag === 'Left' ? found : right(found.right.synced(mark))),
       fail: () => found._tag === 'Right' && found.right.syncFailed(mark)
     })
+  }
+
+  watch(folder: string, changed: () => void): DiskWatch {
+    const stop = this.#calls.watch(folder, changed)
+    return { ref: () => {}, unref: () => {}, close: stop }
   }
 
   lock(folder: string): Promise<Either<Locked | DiskError, DiskLock>> {

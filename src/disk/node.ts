@@ -22,6 +22,7 @@ import type { Disk, DiskEntry, DiskFile, OpenMode } from '../port/disk.ts'
 import { attempt, errnoOf, failed } from './fault.ts'
 import { lockFolder } from './lock.ts'
 import { closeQuietly, NodeFile, openRegular } from './node-file.ts'
+import { watchFolder } from './node-watch.ts'
 
 export interface NodeDiskOptions {
   /** The wall clock, in ms since the epoch: since when a lock is held. */
@@ -35,7 +36,8 @@ export interface NodeDiskOptions {
  * @example const disk = makeNodeDisk({ nowMs: Date.now })
  */
 export function makeNodeDisk(options: NodeDiskOptions): Disk {
-  return { list, makeFolder, open, rename, remove, syncFolder, lock: (folder) => lockFolder(folder, options) }
+  const lock: Disk['lock'] = (folder) => lockFolder(folder, options)
+  return { list, makeFolder, open, rename, remove, syncFolder, watch: watchFolder, lock }
 }
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = constants

@@ -3,7 +3,7 @@
 // key block and the postings it needs.
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
-import type { DamagedRegion } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
 import type { AggregateSummary } from '../port/store.ts'

@@ -3,7 +3,7 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { crc32 } from '../core/crc.ts'
-import type { DamagedRegion } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import type { DiskFile } from '../port/disk.ts'
 import { decodeTrailer, fileSeed, keyOrder, seedAt, trailerBytes, type IndexTrailer, type KindKey } from './format.ts'
 import {

@@ -1,7 +1,7 @@
 // Writes an index file or a tier from front to back: the one serialiser, whether the index was built event by event,
 // put together from a checkpoint and what came later, or rebuilt from the segment. So equal content has equal bytes.
 
-import type { DamagedRegion } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { ByteWriter } from './bytes.ts'
 import {
   encodeTrailer,

@@ -10,7 +10,7 @@
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
-import type { DamagedRegion } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import type { EventKeys } from '../core/query.ts'
 import { strideBytes } from '../core/limit.ts'
 import type { QueryItem } from '../core/query.ts'

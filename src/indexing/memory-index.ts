@@ -5,7 +5,7 @@
 import { right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
 import { Version } from '../core/brand.ts'
-import type { DamagedRegion } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import type { EventKeys } from '../core/query.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { AggregateSummary } from '../port/store.ts'

@@ -4,7 +4,7 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { Offset } from '../core/brand.ts'
-import type { CorruptReason, DamagedRegion } from '../core/error.ts'
+import type { CorruptReason, DamagedRegion } from '../core/read-error.ts'
 import { ByteReader, type ByteWriter, type KeyBytes } from './bytes.ts'
 import { keyKind, type IndexTrailer, type KeyKind, type KindKey } from './format.ts'
 import { Timeline } from './timeline.ts'

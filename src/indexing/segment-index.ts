@@ -3,7 +3,8 @@
 // the caller rebuilds the index from its segment. All offsets that go in and come out are absolute.
 
 import type { Either } from 'fp-ts/lib/Either.js'
-import type { DamagedRegion, DiskError } from '../core/error.ts'
+import type { DiskError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { AggregateSummary } from '../port/store.ts'
 

@@ -9,7 +9,8 @@
 
 import { left, right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
-import type { DamagedRegion, DiskError } from '../core/error.ts'
+import type { DiskError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { IndexDamaged, type IndexError, type SegmentIndex } from '../indexing/segment-index.ts'
 import { IndexFile } from '../indexing/index-file.ts'
 import { TierFile } from '../indexing/tier-file.ts'
@@ -65,6 +66,11 @@ export class Catalog {
     const segment = this.segments.at(-1)
     assert(segment !== undefined, 'an open log has a segment')
     return segment
+  }
+
+  /** Where the first event that is kept stands. */
+  get first(): number {
+    return 0
   }
 
   /** Where the log ends. */
@@ -206,6 +212,18 @@ export class Catalog {
     this.replaceIndex(segment, index)
     if (!readOnly && segment !== this.active()) await this.saveSealed(segment)
     return right(undefined)
+  }
+
+  /** Takes the files that the writer has made meanwhile in the place of indexes that a reader had to build. */
+  adoptIndexes(): void {
+    for (const segment of this.sealed()) {
+      if (segment.index instanceof IndexFile) continue
+      const opened = this.openIndex(segment.base, segment.end)
+      if (opened._tag === 'Left') continue
+      const { end, lastFrameCrc } = opened.right
+      if (end === segment.end && lastFrameCrc === segment.index.lastFrameCrc) this.replaceIndex(segment, opened.right)
+      else opened.right.close()
+    }
   }
 
   /** The index of the active segment, which grows with it. */

@@ -9,7 +9,7 @@
 // is wrong with which. Only a writer who means to can spread values over frames of his own so that the count comes
 // out; what he gets are his own events, checked like all others.
 
-import type { DamagedRegion } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { checkRecord } from '../core/event.ts'
 import { frameBytes } from '../core/frame.ts'
 import { depthMax } from '../core/limit.ts'

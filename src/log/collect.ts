@@ -2,7 +2,7 @@
 
 import { left, right } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import { Corrupt, InvalidStored, type DamagedRegion } from '../core/error.ts'
+import { Corrupt, InvalidStored, type DamagedRegion } from '../core/read-error.ts'
 import { decodeRecord, type StoredEvent } from '../core/event.ts'
 import { frameBytes } from '../core/frame.ts'
 import type { ReadBatch } from '../port/store.ts'

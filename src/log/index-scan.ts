@@ -3,7 +3,8 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import type { DamagedRegion, DiskError } from '../core/error.ts'
+import type { DiskError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { decodeRecord, type Event } from '../core/event.ts'
 import type { EventKeys } from '../core/query.ts'
 import { frameBytes } from '../core/frame.ts'

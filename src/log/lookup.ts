@@ -3,8 +3,11 @@
 
 import { left, map, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import { Aborted, Closed, Corrupt, type DamagedRegion, type DiskError } from '../core/error.ts'
+import { Closed, type DiskError } from '../core/error.ts'
+import { Aborted, Corrupt, type DamagedRegion } from '../core/read-error.ts'
 import { decodeRecord } from '../core/event.ts'
+import { frameOverheadBytes } from '../core/frame.ts'
+import { headerBytes } from '../core/header.ts'
 import { strideBytes } from '../core/limit.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { RebuildOptions } from '../port/store.ts'
@@ -37,21 +40,64 @@ export async function seekVersion(
   return right(end as Offset)
 }
 
-/** How many events match one of the items; the index knows, and no event is read. */
-export async function countMatches(catalog: Catalog, items: readonly QueryItem[]): Promise<Either<DiskError, number>> {
+/**
+ * How many events from `from` on match one of the items; the index knows, and no event is read, but for those of one
+ * segment when all that stand behind a place in it are counted.
+ */
+export async function countMatches(
+  catalog: Catalog,
+  items: readonly QueryItem[],
+  from: number
+): Promise<Either<DiskError, number>> {
   const without = items.length === 0 ? undefined : catalog.without(items)
   let count = 0
-  for (const segment of catalog.segments) {
-    if (without?.has(segment.base) === true) continue
-    const found = await catalog.query(segment, (index) =>
-      items.length === 0
-        ? right(index.events)
-        : map((offsets: readonly number[]) => offsets.length)(index.select(items))
-    )
+  for (const segment of catalog.segments.slice(catalog.placeOf(from))) {
+    if (without?.has(segment.base) === true || segment.end <= from) continue
+    const found = await countIn(catalog, segment, { items, from })
     if (found._tag === 'Left') return found
     count += found.right
   }
   return right(count)
+}
+
+async function countIn(
+  catalog: Catalog,
+  segment: Segment,
+  wanted: { readonly items: readonly QueryItem[]; readonly from: number }
+): Promise<Either<DiskError, number>> {
+  const { items, from } = wanted
+  if (items.length > 0) {
+    const found = await catalog.query(segment, (index) => index.select(items, from))
+    return map((offsets: readonly number[]) => offsets.length)(found)
+  }
+  if (from <= segment.base) return right(segment.index.events)
+  const { disk, logId } = catalog.options
+  const opened = disk.open(segment.path, 'read')
+  if (opened._tag === 'Left') return opened
+  let count = 0
+  const counter: FrameVisitor = {
+    frame: (bytes, at, payloadBytes) => {
+      if (decodeRecord(bytes, at + 4, at + 4 + payloadBytes)._tag === 'Right') count++
+      return true
+    },
+    damage: () => {}
+  }
+  const { base, end } = segment
+  const scanned = await new SegmentScan({ file: opened.right, logId, base, from, end }).drain(counter)
+  opened.right.close()
+  return map(() => count)(scanned)
+}
+
+/** The CRC of the frame that ends at `offset`, or whatever stands in its place; undefined where no frame can. */
+export function crcBefore(catalog: Catalog, offset: number): Either<DiskError, number | undefined> {
+  const segment = catalog.segments[catalog.placeOf(offset - 1)] as Segment
+  if (offset < segment.base + frameOverheadBytes || offset > segment.end) return right(undefined)
+  const opened = catalog.options.disk.open(segment.path, 'read')
+  if (opened._tag === 'Left') return opened
+  const crc = Buffer.alloc(4)
+  const got = opened.right.readSync(crc, offset - 4 - segment.base + headerBytes)
+  opened.right.close()
+  return map((bytes: number) => (bytes === 4 ? crc.readUInt32LE(0) : undefined))(got)
 }
 
 /**

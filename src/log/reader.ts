@@ -2,7 +2,8 @@
 // read, and limit, abort, close and final errors end it.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import { Aborted, Closed, InvalidOffset, type DiskError, type ReplayError } from '../core/error.ts'
+import { Closed, type DiskError } from '../core/error.ts'
+import { Aborted, InvalidOffset, type ReplayError } from '../core/read-error.ts'
 import { frameBytes } from '../core/frame.ts'
 import { strideBytes } from '../core/limit.ts'
 import type { EventReader, ReadBatch, ReadRequest } from '../port/store.ts'
@@ -17,7 +18,7 @@ export interface ReaderHost {
   readonly catalog: Catalog
   readonly isClosed: () => boolean
   /** A reader in another process than the writer's looks where the log ends now. */
-  readonly refresh: () => Promise<Either<DiskError, void>>
+  readonly refresh: () => Promise<Either<DiskError | Closed, unknown>>
 }
 
 export class LogReader implements EventReader {

@@ -7,7 +7,8 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import { BadSegment, NotFound, type DamagedRegion, type DiskError, type OpenError } from '../core/error.ts'
+import { BadSegment, NotFound, type DiskError, type OpenError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { headerBytes } from '../core/header.ts'
 import { segmentFileBytesMax } from '../core/limit.ts'
 import { decodeMark, type Mark } from '../core/mark.ts'

@@ -3,11 +3,14 @@
 // unreadable end for one that is not written yet.
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
+import type { Offset } from '../core/brand.ts'
 import type { DiskError } from '../core/error.ts'
 import { headerBytes } from '../core/header.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
+import type { Clock } from '../port/clock.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { Catalog } from './catalog.ts'
+import type { UnfinishedTail } from './growth.ts'
 import { extendIndex, lastFrameStands } from './index-scan.ts'
 import { inspectSegment, listSegments, segmentName, type Segment } from './segment.ts'
 import { scanTail } from './tail-scan.ts'
@@ -16,11 +19,15 @@ export class Refresher {
   private readonly catalog: Catalog
   /** The active segment's file. */
   private file: DiskFile
+  private readonly clock: Clock
   private running: Promise<Either<DiskError, void>> | undefined
+  /** What stands behind the last whole batch, as of the last refresh. */
+  unfinished: UnfinishedTail | undefined
 
-  constructor(catalog: Catalog, file: DiskFile) {
+  constructor(catalog: Catalog, file: DiskFile, clock: Clock) {
     this.catalog = catalog
     this.file = file
+    this.clock = clock
   }
 
   /** Brings the catalog up to what is on disk now; callers at the same time share the work. */
@@ -40,7 +47,7 @@ export class Refresher {
     const bases = listSegments(disk, folder)
     if (bases._tag === 'Left') return bases
     for (const base of bases.right) {
-      if (base < this.catalog.active().base || base === this.catalog.active().base) continue
+      if (base <= this.catalog.active().base) continue
       const rolled = await this.roll(base)
       if (rolled._tag === 'Left') return rolled
       if (!rolled.right) break
@@ -57,7 +64,10 @@ export class Refresher {
     const { logId } = this.catalog.options
     const standing = this.forgetTakenBack(active)
     if (standing._tag === 'Left') return standing
-    if (end <= active.end) return right(undefined)
+    if (end <= active.end) {
+      this.unfinished = undefined
+      return right(undefined)
+    }
     const index = this.catalog.growing()
     const range = { file: this.file, logId, base: active.base, end }
     const verdict = await scanTail(index, range, active.end)
@@ -65,7 +75,16 @@ export class Refresher {
     const extended = await extendIndex(index, { ...range, from: index.end, end: verdict.right.end })
     if (extended._tag === 'Left') return extended
     active.end = Math.max(active.end, verdict.right.end)
+    this.noteUnfinished(active.end, end - active.end)
     return right(undefined)
+  }
+
+  private noteUnfinished(offset: number, bytes: number): void {
+    const { unfinished } = this
+    if (bytes === 0) this.unfinished = undefined
+    else if (unfinished?.offset !== offset || unfinished.bytes !== bytes) {
+      this.unfinished = { offset: offset as Offset, bytes, sinceMs: this.clock.nowMs() }
+    }
   }
 
   /**
@@ -99,9 +118,11 @@ export class Refresher {
     const opened = disk.open(path, 'read')
     if (opened._tag === 'Left') return opened
     active.end = base
+    this.unfinished = undefined
     this.file.close()
     this.file = opened.right
     this.catalog.begin(base, path)
+    this.catalog.adoptIndexes()
     return right(true)
   }
 }

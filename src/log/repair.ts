@@ -6,7 +6,8 @@
 // Interrupted anywhere, the next repair goes on: what was done is no longer found, and what was not is found again.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import { Aborted, type DiskError, type Locked, type NotFound, type OpenError } from '../core/error.ts'
+import type { DiskError, Locked, NotFound, OpenError } from '../core/error.ts'
+import { Aborted } from '../core/read-error.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
 import { Keeper } from './repair-keep.ts'

@@ -3,7 +3,8 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import { BadSegment, ForeignSegment, UnsupportedVersion, type DamagedRegion, type DiskError } from '../core/error.ts'
+import { BadSegment, ForeignSegment, UnsupportedVersion, type DiskError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { segmentFileBytesMax } from '../core/limit.ts'
 import { decodeHeader, encodeHeader, formatVersion, headerBytes, type SegmentHeader } from '../core/header.ts'
 import type { SegmentIndex } from '../indexing/segment-index.ts'

@@ -2,7 +2,8 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import { Corrupt, type DamagedRegion, type DiskError } from '../core/error.ts'
+import type { DiskError } from '../core/error.ts'
+import { Corrupt, type DamagedRegion } from '../core/read-error.ts'
 import { checkFrame, framePayloadBytes, frameSeed } from '../core/frame.ts'
 import { headerBytes } from '../core/header.ts'
 import type { QueryItem } from '../core/query.ts'

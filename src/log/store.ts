@@ -3,16 +3,11 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import {
-  Closed,
-  InvalidOffset,
-  NotFound,
-  ReadOnly,
-  type AppendError,
-  type DiskError,
-  type OpenError
-} from '../core/error.ts'
-import type { Aborted, Corrupt, Poisoned } from '../core/error.ts'
+import { Closed, NotFound, ReadOnly, type AppendError, type DiskError, type OpenError } from '../core/error.ts'
+import { InvalidOffset } from '../core/read-error.ts'
+import type { Poisoned } from '../core/error.ts'
+import type { Aborted, Corrupt, WriterLost } from '../core/read-error.ts'
+import { decodeMark } from '../core/mark.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
 import type { Disk, DiskLock } from '../port/disk.ts'
@@ -25,13 +20,15 @@ import type {
   RebuildOptions,
   Receipt,
   Recovery,
-  Store
+  Store,
+  WaitOptions
 } from '../port/store.ts'
 import type { Catalog } from './catalog.ts'
-import { Marker } from './marker.ts'
+import { Growth } from './growth.ts'
+import { Marker, readMark } from './marker.ts'
 import { LogReader } from './reader.ts'
 import { openLog, type OpenContext, type OpenedLog } from './recover.ts'
-import { countMatches, offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
+import { countMatches, crcBefore, offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
 import { Refresher } from './refresh.ts'
 import { listAggregates } from './summaries.ts'
 import { WatchedSlot } from './watched-slot.ts'
@@ -65,18 +62,28 @@ export class LocalStore implements Store {
   private readonly catalog: Catalog
   private readonly writing: WritingParts | undefined
   private readonly refresher: Refresher | undefined
+  private readonly growth: Growth
   /** While the log ends here, closing would write what is there already. */
   private settledEnd: number | undefined
   private closed = false
   private closing: Promise<Either<Poisoned | DiskError, void>> | undefined
 
-  private constructor(opened: OpenedLog, writing: WritingParts | undefined) {
+  private constructor(opened: OpenedLog, options: StoreOptions, writing: WritingParts | undefined) {
+    const { disk, clock } = options
     this.catalog = opened.catalog
     this.recovery = opened.recovery
     this.settledEnd = opened.settled ? opened.catalog.end() : undefined
     this.writing = writing
     this.readOnly = writing === undefined
-    this.refresher = writing === undefined ? new Refresher(opened.catalog, opened.file) : undefined
+    this.refresher = writing === undefined ? new Refresher(opened.catalog, opened.file, clock) : undefined
+    this.growth = new Growth({
+      clock,
+      isClosed: () => this.closed,
+      refresh: () => this.refresh(),
+      unfinished: () => this.refresher?.unfinished,
+      watched: writing === undefined ? { disk, folder: opened.catalog.options.folder } : undefined
+    })
+    writing?.writer.onGrown(() => this.growth.ring())
   }
 
   /** Opens the log in `folder`, recovers it when its last writer did not close it, and becomes its writer. */
@@ -101,7 +108,7 @@ export class LocalStore implements Store {
 
   private static async openReading(folder: string, options: StoreOptions): Promise<Either<OpenError, LocalStore>> {
     const opened = await openLog(openContext(folder, options, 'none'))
-    return opened._tag === 'Left' ? opened : right(new LocalStore(opened.right, undefined))
+    return opened._tag === 'Left' ? opened : right(new LocalStore(opened.right, options, undefined))
   }
 
   private static async openWriting(
@@ -128,11 +135,37 @@ export class LocalStore implements Store {
     )
     slot.onNamesInDoubt = (error) => writer.poisonBy(error)
     const stopTimer = syncEveryMs === undefined ? () => {} : clock.every(syncEveryMs, () => writer.syncInBackground())
-    return right(new LocalStore(opened.right, { writer, marker: marker.right, lock, stopTimer }))
+    return right(new LocalStore(opened.right, options, { writer, marker: marker.right, lock, stopTimer }))
   }
 
   end(): Offset {
     return this.catalog.end() as Offset
+  }
+
+  first(): Offset {
+    return this.catalog.first as Offset
+  }
+
+  durable(): Either<DiskError, Offset> {
+    const { disk, folder, logId } = this.catalog.options
+    if (this.writing !== undefined) return right(this.writing.writer.durableEnd as Offset)
+    const bytes = readMark(disk, folder)
+    return bytes._tag === 'Left' ? bytes : right(decodeMark(bytes.right, logId).durable as Offset)
+  }
+
+  async refresh(): Promise<Either<DiskError | Closed, Offset>> {
+    if (this.closed) return left(new Closed())
+    const refreshed = this.refresher === undefined ? right(undefined) : await this.refresher.refresh()
+    if (this.closed) return left(new Closed())
+    return refreshed._tag === 'Left' ? refreshed : right(this.end())
+  }
+
+  grown(after: Offset, options: WaitOptions): Promise<Either<DiskError | Closed | Aborted | WriterLost, Offset>> {
+    return this.growth.beyond(after, options)
+  }
+
+  fingerprint(offset: Offset): Either<DiskError, number | undefined> {
+    return crcBefore(this.catalog, offset)
   }
 
   append(request: AppendRequest): Promise<Either<AppendError, Receipt>> {
@@ -153,14 +186,13 @@ export class LocalStore implements Store {
   }
 
   async *aggregates(prefix: string): AsyncGenerator<Either<DiskError | Closed, AggregateSummary>, void, undefined> {
-    if (this.closed) return yield left(new Closed())
     const refreshed = await this.refresh()
     if (refreshed._tag === 'Left') return yield refreshed
     yield* listAggregates(this.catalog, prefix)
   }
 
-  async count(query: readonly QueryItem[]): Promise<Either<DiskError | Closed, number>> {
-    return this.answer(() => countMatches(this.catalog, query))
+  async count(query: readonly QueryItem[], from: Offset | undefined): Promise<Either<DiskError | Closed, number>> {
+    return this.answer(() => countMatches(this.catalog, query, from ?? 0))
   }
 
   async seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>> {
@@ -196,6 +228,7 @@ export class LocalStore implements Store {
     const { writing, catalog, refresher } = this
     if (writing === undefined) {
       this.closed = true
+      this.growth.close()
       refresher?.close()
       catalog.close()
       return right(undefined)
@@ -204,6 +237,7 @@ export class LocalStore implements Store {
     // Readers go on until what was accepted is on disk.
     const flushed = await writing.writer.close()
     this.closed = true
+    this.growth.close()
     const marked = flushed._tag === 'Left' ? flushed : await this.markClean(writing)
     writing.writer.release()
     writing.marker.close()
@@ -223,15 +257,10 @@ export class LocalStore implements Store {
     return writing.marker.sync()
   }
 
-  private refresh(): Promise<Either<DiskError, void>> {
-    return this.refresher === undefined ? Promise.resolve(right(undefined)) : this.refresher.refresh()
-  }
-
   /** Asks a question of the log as it is now. */
   private async answer<E, T>(
     question: () => Promise<Either<E | DiskError, T>>
   ): Promise<Either<E | DiskError | Closed, T>> {
-    if (this.closed) return left(new Closed())
     const refreshed = await this.refresh()
     if (refreshed._tag === 'Left') return refreshed
     const answer = await question()

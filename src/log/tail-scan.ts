@@ -2,7 +2,8 @@
 // needs, and lets go of what is not decided yet. Memory holds one unfinished batch at most.
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
-import type { DamagedRegion, DiskError } from '../core/error.ts'
+import type { DiskError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { decodeRecord } from '../core/event.ts'
 import type { EventKeys } from '../core/query.ts'
 import { frameBytes, frameContinues } from '../core/frame.ts'

@@ -12,7 +12,7 @@
 // log goes on at the evidence so that no offset is used twice. What is cut goes as whole batches.
 
 import type { Offset } from '../core/brand.ts'
-import type { DamagedRegion } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 
 /** A region without an intact frame, and the batch that was open when the scan ran into it. */
 export interface SeenDamage {

@@ -4,7 +4,7 @@
 // Memory: one entry per aggregate (its last version and where that stood), the only part of verifying that grows with
 // the log; a dense count cannot be checked without it.
 
-import type { DamagedRegion } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { decodeRecord, encodeEvent, recordJson, type FrameRecord } from '../core/event.ts'
 import { frameBytes, frameContinues } from '../core/frame.ts'
 import type { FrameVisitor } from './scan.ts'

@@ -3,7 +3,8 @@
 // what stood in the damaged part, and is worth more than a rebuild, which has forgotten.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import type { DamagedRegion, DiskError } from '../core/error.ts'
+import type { DiskError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { keyKind } from '../indexing/format.ts'
 import { IndexFile } from '../indexing/index-file.ts'
 import type { IndexedKey } from '../indexing/index-reader.ts'

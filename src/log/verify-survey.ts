@@ -3,7 +3,8 @@
 // counts as good, and what stands in a segment's place without being one as absent.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import type { DamagedRegion, DiskError } from '../core/error.ts'
+import type { DiskError } from '../core/error.ts'
+import type { DamagedRegion } from '../core/read-error.ts'
 import { decodeRecord } from '../core/event.ts'
 import { decodeHeader, formatVersion, headerBytes, type HeaderFault, type SegmentHeader } from '../core/header.ts'
 import { decodeMark, markName, type Mark } from '../core/mark.ts'

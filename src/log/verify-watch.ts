@@ -2,7 +2,8 @@
 // it reads no more. So neither a progress bar nor an interruption is the business of those who read.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import { Aborted, DiskFailed } from '../core/error.ts'
+import { DiskFailed } from '../core/error.ts'
+import { Aborted } from '../core/read-error.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
 
 export interface WatchOptions {
@@ -23,6 +24,7 @@ export function watchDisk(disk: Disk, options: WatchOptions): Disk {
     rename: (source, target) => disk.rename(source, target),
     remove: (path) => disk.remove(path),
     syncFolder: (folder) => disk.syncFolder(folder),
+    watch: (folder, changed) => disk.watch(folder, changed),
     lock: (folder) => disk.lock(folder)
   }
 }

@@ -8,7 +8,8 @@
 // work under way counts only if it still looks the same at the end.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import { NotFound, type Aborted, type DiskError } from '../core/error.ts'
+import { NotFound, type DiskError } from '../core/error.ts'
+import type { Aborted } from '../core/read-error.ts'
 import { headerBytes } from '../core/header.ts'
 import { chunkBytes } from '../core/limit.ts'
 import { markName } from '../core/mark.ts'

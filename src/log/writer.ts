@@ -69,6 +69,8 @@ export class Writer {
   private alone = 0
   private poison: Poisoned | undefined
   private closing = false
+  /** Told when the log has grown. */
+  private grown: () => void = () => {}
 
   constructor(options: WriterOptions, start: { readonly tail: Tail; readonly durable: number }) {
     this.options = options
@@ -98,6 +100,16 @@ export class Writer {
       if (this.queuedBytes >= groupBytes) this.flush()
       else this.turn.schedule()
     })
+  }
+
+  /** Whom to tell when the log has grown. */
+  onGrown(grown: () => void): void {
+    this.grown = grown
+  }
+
+  /** Everything before this offset is on disk. */
+  get durableEnd(): number {
+    return this.durable
   }
 
   /** Resolves when everything taken so far is on disk. */
@@ -242,6 +254,7 @@ export class Writer {
     this.alone = Math.max(0, this.alone - group.length)
     if (this.waiters.length > 0) this.startSync()
     this.upkeep.grown(this.tail.end)
+    this.grown()
   }
 
   private awaitSync(pending: Pending, receipt: Receipt): void {

@@ -43,6 +43,11 @@ export interface Disk {
   remove(path: string): Either<DiskError, void>
   syncFolder(folder: string): Promise<Either<DiskError, void>>
   /**
+   * Tells soon after a file in the folder was written, cut, renamed or removed, by any process. It may tell more often,
+   * and on some file systems not of what other hosts do: whoever waits looks by himself now and then.
+   */
+  watch(folder: string, changed: () => void): DiskWatch
+  /**
    * Becomes the one writer of the folder, in this process and among all, or answers Locked with what is known of the
    * holder. The lock falls when it is released and when the process ends, however it ends.
    */
@@ -67,6 +72,14 @@ export interface DiskFile {
   /** All writes that returned before this call are durable when it resolves to Right (fdatasync). */
   sync(): Promise<Either<DiskError, void>>
   /** Idempotent. Does not sync. */
+  close(): void
+}
+
+/** A look-out for changes. It does not keep the process alive, but between `ref` and `unref`. */
+export interface DiskWatch {
+  ref(): void
+  unref(): void
+  /** Idempotent. */
   close(): void
 }
 

@@ -9,6 +9,8 @@
 //   behind the other, was written by an earlier call: it gets that batch's receipt, marked `duplicate`. How far back the batch is
 //   looked for may be bounded, unless a condition says at which version it stands.
 // - After Poisoned the outcome of the append is unknown; after every other Left nothing of it was written.
+// - What was trimmed is gone: a read that begins before `first` answers Trimmed and nothing else; one without a
+//   beginning starts at `first`. An aggregate's version goes on as if nothing had been trimmed.
 // - A read runs to the end that the log had at its first `next`, unless `until` stops it before.
 // - A damaged region is one Left(Corrupt) in its place among the events; reading goes on behind it. Corrupt and
 //   InvalidStored are followed by more, every other Left is the last thing that is read. A read with a query answers
@@ -17,20 +19,8 @@
 
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import type {
-  AppendError,
-  DamagedRegion,
-  DiskError,
-  Closed,
-  Poisoned,
-  Corrupt,
-  Aborted,
-  InvalidArgument,
-  InvalidOffset,
-  ReadOnly,
-  ReplayError,
-  Condition
-} from '../core/error.ts'
+import type { AppendError, DiskError, Closed, Poisoned, InvalidArgument, ReadOnly, Condition } from '../core/error.ts'
+import type { DamagedRegion, Corrupt, Aborted, InvalidOffset, ReplayError, WriterLost } from '../core/read-error.ts'
 import type { EncodedEvent, StoredEvent } from '../core/event.ts'
 import type { QueryItem } from '../core/query.ts'
 
@@ -111,19 +101,45 @@ export interface RebuildOptions {
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined
 }
 
+export interface WaitOptions {
+  readonly signal: AbortSignal | undefined
+  /** Undefined: for ever. */
+  readonly writerLostMs: number | undefined
+}
+
 export interface Store {
   readonly readOnly: boolean
   readonly recovery: Recovery
   /** Where the next event will stand. */
   end(): Offset
+  /** Where the first event that is kept stands, or will; what was before it has been trimmed. */
+  first(): Offset
+  /** Everything before this offset is known to survive a power cut. */
+  durable(): Either<DiskError, Offset>
+  /** Looks where the log ends now: a store that somebody else writes may not know yet. */
+  refresh(): Promise<Either<DiskError | Closed, Offset>>
+  /**
+   * Waits until the log reaches beyond `after`, and answers where it ends then. WriterLost: it does not grow, and part
+   * of a batch has stood at its end unchanged for `writerLostMs`.
+   */
+  grown(after: Offset, options: WaitOptions): Promise<Either<DiskError | Closed | Aborted | WriterLost, Offset>>
+  /**
+   * A number that tells what stands before the offset from anything else that could stand there, with a chance of one
+   * in 2^32 to be mistaken; undefined where nothing does. For whoever keeps an offset over a power cut, which may take
+   * the end of the log, and lets other events take its place.
+   */
+  fingerprint(offset: Offset): Either<DiskError, number | undefined>
   append(request: AppendRequest): Promise<Either<AppendError, Receipt>>
   read(request: ReadRequest): EventReader
   /** The aggregate's version, 0 when it has no event. */
   version(aggregateId: string): Promise<Either<DiskError | Closed, Version>>
   /** Every aggregate in the order of its id (UTF-16 code units). */
   aggregates(prefix: string): AsyncIterable<Either<DiskError | Closed, AggregateSummary>>
-  /** How many events match one of the items, or all there are where there is none; what is damaged is not counted. */
-  count(query: readonly QueryItem[]): Promise<Either<DiskError | Closed, number>>
+  /**
+   * How many events from `from` on match one of the items, or all there are where there is none; what is damaged is not
+   * counted.
+   */
+  count(query: readonly QueryItem[], from: Offset | undefined): Promise<Either<DiskError | Closed, number>>
   /** The aggregate's first event of this version or a later one, or the end. */
   seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>>
   /** The first event written at or after the time, or the end. */

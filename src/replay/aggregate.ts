@@ -4,7 +4,7 @@
 
 import { left } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import { Corrupt } from '../core/error.ts'
+import { Corrupt } from '../core/read-error.ts'
 import type { EventReader, ReadBatch } from '../port/store.ts'
 
 type Element = ReadBatch[number]

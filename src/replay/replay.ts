@@ -3,7 +3,7 @@
 // half of what an async generator takes.
 
 import type { Either } from 'fp-ts/lib/Either.js'
-import type { ReplayError } from '../core/error.ts'
+import type { ReplayError } from '../core/read-error.ts'
 import type { StoredEvent } from '../core/event.ts'
 import type { EventReader } from '../port/store.ts'
 

@@ -5,9 +5,11 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type * as t from 'io-ts'
 import { Version, type Offset } from '../core/brand.ts'
-import { InvalidArgument, type AppendError, type ReplayError, type Condition } from '../core/error.ts'
+import { InvalidArgument, type AppendError, type Condition } from '../core/error.ts'
+import type { ReplayError } from '../core/read-error.ts'
 import type { QueryCondition, VersionCondition } from '../core/error.ts'
-import type { Aborted, Closed, Corrupt, DiskError, InvalidOffset, Poisoned, ReadOnly } from '../core/error.ts'
+import type { Closed, DiskError, Poisoned, ReadOnly } from '../core/error.ts'
+import type { Aborted, Corrupt, InvalidOffset } from '../core/read-error.ts'
 import { AnyEvent, type StoredEvent } from '../core/event.ts'
 import { orThrow } from './or-throw.ts'
 import { copyOfQuery, queryFault, queryItems, type Query } from '../core/query.ts'
@@ -216,7 +218,7 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     const reason = queryFault(query)
     if (reason !== undefined) return () => Promise.resolve(left(new InvalidArgument('query', reason)))
     const items = queryItems(copyOfQuery(query))
-    return () => this.store.count(items)
+    return () => this.store.count(items, undefined)
   }
 
   /** Every aggregate whose id begins with `prefix`, with its version, in the order of the ids (UTF-16 code units). */
