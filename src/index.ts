@@ -35,13 +35,15 @@ export {
   InvalidArgument,
   InvalidEvent,
   Locked,
+  LogFull,
   NotFound,
   Overloaded,
   Poisoned,
   ReadOnly,
+  Trimmed,
   UnsupportedVersion
 } from './core/error.ts'
-export { Aborted, Corrupt, InvalidOffset, InvalidStored } from './core/read-error.ts'
+export { Aborted, Corrupt, InvalidOffset, InvalidStored, WriterLost } from './core/read-error.ts'
 export type { AppendError, Condition, DiskError, OpenError, QueryCondition, VersionCondition } from './core/error.ts'
 export type { CorruptReason, DamagedRegion, ReplayError, StorageError } from './core/read-error.ts'
 export { AnyEvent } from './core/event.ts'
@@ -57,6 +59,7 @@ export type {
   AggregateOptions,
   AppendOptions,
   DecisionModel,
+  FollowOptions,
   Loaded,
   Reducer,
   ReplayOptions

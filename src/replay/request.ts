@@ -78,6 +78,10 @@ export function filterFault(query: unknown): ArgumentFault | undefined {
   return reason === undefined ? undefined : { argument: 'query', reason }
 }
 
+export function durationFault(argument: string, ms: number): ArgumentFault | undefined {
+  return Number.isSafeInteger(ms) && ms > 0 ? undefined : { argument, reason: `is not a number of ms from 1: ${ms}` }
+}
+
 export function limitFault(limit: number | undefined): ArgumentFault | undefined {
   if (limit === undefined || (Number.isSafeInteger(limit) && limit >= 0)) return undefined
   return { argument: 'limit', reason: `a limit is an integer from 0, not ${String(limit)}` }

@@ -16,7 +16,17 @@ import { copyOfQuery, queryFault, queryItems, type Query } from '../core/query.t
 import type { AggregateSummary, EventReader, ReadRequest, Receipt, Recovery, Store } from '../port/store.ts'
 import type { Durability, RebuildOptions } from '../port/store.ts'
 import { AggregateReader } from './aggregate.ts'
-import { appendRequest, failedReader, filterFault, lazyReader, limitFault, offsetFault } from './request.ts'
+import { writerLostMsDefault } from '../core/limit.ts'
+import { FollowReader } from './follow.ts'
+import {
+  appendRequest,
+  durationFault,
+  failedReader,
+  filterFault,
+  lazyReader,
+  limitFault,
+  offsetFault
+} from './request.ts'
 import { decodingReader, type EventBody, type NewRecorded, type Recorded } from './typed-event.ts'
 import { Replay, type ReplayElement } from './replay.ts'
 
@@ -35,6 +45,24 @@ export interface ReplayOptions {
   /** Newest first; `from` is then where to begin, exclusive, and defaults to the end. */
   readonly backwards?: boolean | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+/** How the log is followed. */
+export interface FollowOptions {
+  /** Only the events that match. */
+  readonly query?: Query | undefined
+  /** Ends the iteration with Left(Aborted). */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Called when every event there is has been handed out and handled, each time before the iteration waits for more:
+   * at the first end, and again whenever it has fallen behind and caught up. `at` is where the log ended then.
+   */
+  readonly onCaughtUp?: ((at: Offset) => void) | undefined
+  /**
+   * In another process than the writer's: say Left(WriterLost) when part of a batch has stood at the log's end unchanged
+   * for so many ms, and go on waiting. Default 10,000.
+   */
+  readonly writerLostMs?: number | undefined
 }
 
 export interface AggregateOptions {
@@ -133,6 +161,22 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
   /** Reads [from, until): the log as it was when it ended at `until`. */
   replayUntil(from: Offset, until: Offset, options: Omit<ReplayOptions, 'until'> = {}): Replay<Recorded<A>> {
     return this.replay(from, { ...options, until })
+  }
+
+  /**
+   * Reads the log from `from` (default the first event) to its end, and goes on with what is appended from then on, in
+   * this process or another. Nothing is lost or doubled, and however slow the caller is, it costs no memory: what he has
+   * not asked for stays on the disk. It ends at `break`, at the signal, and when the log is closed.
+   * @example
+   * for await (const { event } of orThrow(log.follow(log.end, { signal }))) console.log(event.eventType)
+   */
+  follow(from?: Offset, options: FollowOptions = {}): Replay<Recorded<A>> {
+    const { signal, onCaughtUp, writerLostMs = writerLostMsDefault } = options
+    const fault = offsetFault('from', from) ?? filterFault(options.query) ?? durationFault('writerLostMs', writerLostMs)
+    if (fault !== undefined) return this.replayOf(() => failedReader(new InvalidArgument(fault.argument, fault.reason)))
+    const query = queryItems(options.query && copyOfQuery(options.query))
+    const request = { from, query, signal, writerLostMs, onCaughtUp }
+    return this.replayOf(() => new FollowReader(this.store, request), signal)
   }
 
   /**
