@@ -4,7 +4,7 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { MemoryDisk } from '../src/disk/memory.ts'
-import { Offset, orThrow, type EventLog, type Query, type ReplayElement, type Event } from '../src/index.ts'
+import { orThrow, type Event, type EventLog, type Offset, type Query, type ReplayElement } from '../src/index.ts'
 import { deposit, eventsOf, openOn, plain } from '../test/log-lab.ts'
 
 /** Turns of the event loop that whoever is asked waits, in a row that fast-check makes up. */

@@ -55,15 +55,8 @@ export type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from './port/disk.
 export type { AggregateSummary, Durability, RebuildOptions, Receipt, Recovery } from './port/store.ts'
 export type { Replay, ReplayElement } from './replay/replay.ts'
 export type { Envelope, EventBody, NewRecorded, Recorded } from './replay/typed-event.ts'
-export type {
-  AggregateOptions,
-  AppendOptions,
-  DecisionModel,
-  FollowOptions,
-  Loaded,
-  Reducer,
-  ReplayOptions
-} from './replay/typed-log.ts'
+export type { AggregateOptions, AppendOptions, FollowOptions, ReplayOptions } from './replay/options.ts'
+export type { DecisionModel, Loaded, Reducer } from './replay/reducer.ts'
 
 /** How a log is opened; every option has a default. */
 export interface OpenOptions<A> {

@@ -63,7 +63,9 @@ class ElementIterator<E> implements AsyncIterator<ReplayElement<E>> {
     // What was read before an abort is not told after it: the reader answers with the abort.
     if (this.signal?.aborted === true && !this.aborted) {
       this.aborted = true
-      this.at = this.batch.length
+      const last = this.batch.at(-1)
+      const told = last?._tag === 'Left' && last.left._tag === 'Aborted'
+      this.at = told ? this.batch.length - 1 : this.batch.length
     }
     if (this.pulling === undefined && this.at < this.batch.length) {
       return Promise.resolve({ done: false, value: this.batch[this.at++] as ReplayElement<E> })

@@ -5,19 +5,26 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type * as t from 'io-ts'
 import { Version, type Offset } from '../core/brand.ts'
-import { InvalidArgument, type AppendError, type Condition } from '../core/error.ts'
-import type { ReplayError } from '../core/read-error.ts'
-import type { QueryCondition, VersionCondition } from '../core/error.ts'
-import type { Closed, DiskError, Poisoned, ReadOnly } from '../core/error.ts'
-import type { Aborted, Corrupt, InvalidOffset } from '../core/read-error.ts'
+import {
+  InvalidArgument,
+  type AppendError,
+  type Closed,
+  type DiskError,
+  type Poisoned,
+  type ReadOnly
+} from '../core/error.ts'
 import { AnyEvent, type StoredEvent } from '../core/event.ts'
-import { orThrow } from './or-throw.ts'
+import { writerLostMsDefault } from '../core/limit.ts'
 import { copyOfQuery, queryFault, queryItems, type Query } from '../core/query.ts'
+import type { Aborted, Corrupt, InvalidOffset, ReplayError } from '../core/read-error.ts'
 import type { AggregateSummary, EventReader, ReadRequest, Receipt, Recovery, Store } from '../port/store.ts'
 import type { Durability, RebuildOptions } from '../port/store.ts'
 import { AggregateReader } from './aggregate.ts'
-import { writerLostMsDefault } from '../core/limit.ts'
 import { FollowReader } from './follow.ts'
+import type { AggregateOptions, AppendOptions, FollowOptions, ReplayOptions } from './options.ts'
+import { orThrow } from './or-throw.ts'
+import type { DecisionModel, Loaded, Reducer } from './reducer.ts'
+import { Replay, type ReplayElement } from './replay.ts'
 import {
   appendRequest,
   durationFault,
@@ -28,70 +35,6 @@ import {
   offsetFault
 } from './request.ts'
 import { decodingReader, type EventBody, type NewRecorded, type Recorded } from './typed-event.ts'
-import { Replay, type ReplayElement } from './replay.ts'
-
-export interface AppendOptions {
-  /** What must hold when the batch is written; else nothing is, and the answer is ConditionFailed. */
-  readonly conditions?: readonly Condition[] | undefined
-}
-
-export interface ReplayOptions {
-  /** Where to stop: forwards before this offset, backwards at it. */
-  readonly until?: Offset | undefined
-  /** Only the events that match; the index finds them, the rest is not read. */
-  readonly query?: Query | undefined
-  /** At most so many events. */
-  readonly limit?: number | undefined
-  /** Newest first; `from` is then where to begin, exclusive, and defaults to the end. */
-  readonly backwards?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** How the log is followed. */
-export interface FollowOptions {
-  /** Only the events that match. */
-  readonly query?: Query | undefined
-  /** Ends the iteration with Left(Aborted). */
-  readonly signal?: AbortSignal | undefined
-  /**
-   * Called when every event there is has been handed out and handled, each time before the iteration waits for more:
-   * at the first end, and again whenever it has fallen behind and caught up. `at` is where the log ended then.
-   */
-  readonly onCaughtUp?: ((at: Offset) => void) | undefined
-  /**
-   * In another process than the writer's: say Left(WriterLost) when part of a batch has stood at the log's end unchanged
-   * for so many ms, and go on waiting. Default 10,000.
-   */
-  readonly writerLostMs?: number | undefined
-}
-
-export interface AggregateOptions {
-  /** The first version that is wanted; default 1. */
-  readonly fromVersion?: number | undefined
-  readonly limit?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** How an aggregate's state comes from its events. */
-export interface Reducer<S, E> {
-  readonly initial: S
-  readonly evolve: (state: S, event: E) => S
-}
-
-/** An aggregate's state. */
-export interface Loaded<S> {
-  readonly state: S
-  readonly version: Version
-  /** Holds as long as nothing is appended to the aggregate: for the append that rests on this state. */
-  readonly condition: VersionCondition
-}
-
-/** What was decided on: the state that a query's events make. */
-export interface DecisionModel<S> {
-  readonly state: S
-  /** Holds as long as no event is appended that the query would have read: for the append that rests on this state. */
-  readonly condition: QueryCondition
-}
 
 export interface TypedLogOptions<A> {
   readonly codec: t.Type<A, unknown, unknown> | undefined
