@@ -50,6 +50,15 @@ export { AnyEvent } from './core/event.ts'
 export type { Event, NewEvent, StoredEvent } from './core/event.ts'
 export { orThrow } from './replay/or-throw.ts'
 export type { Query, QueryItem } from './core/query.ts'
+export { channels } from './port/channel.ts'
+export type {
+  AppendMessage,
+  FollowMessage,
+  RecoverMessage,
+  RollMessage,
+  SyncMessage,
+  TrimMessage
+} from './port/channel.ts'
 export type { Clock, Entropy } from './port/clock.ts'
 export type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from './port/disk.ts'
 export type { AggregateSummary, Durability, RebuildOptions, Receipt, Recovery } from './port/store.ts'

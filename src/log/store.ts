@@ -9,6 +9,7 @@ import type { Poisoned } from '../core/error.ts'
 import type { Aborted, Corrupt, WriterLost } from '../core/read-error.ts'
 import { decodeMark } from '../core/mark.ts'
 import type { QueryItem } from '../core/query.ts'
+import { probes, timed, type RecoverMessage } from '../port/channel.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
 import type { Disk, DiskLock } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
@@ -89,7 +90,14 @@ export class LocalStore implements Store {
   /** Opens the log in `folder`, recovers it when its last writer did not close it, and becomes its writer. */
   static async open(folder: string, given: StoreOptions): Promise<Either<OpenError, LocalStore>> {
     const options = { ...given, clock: wholeClock(given.clock) }
-    if (options.readOnly) return LocalStore.openReading(folder, options)
+    const tell = timed(probes.recover, options.clock, folder)
+    const opening = options.readOnly ? LocalStore.openReading(folder, options) : LocalStore.openLocked(folder, options)
+    const opened = await opening
+    if (opened._tag === 'Right') tell?.(recoveredBy(opened.right))
+    return opened
+  }
+
+  private static async openLocked(folder: string, options: StoreOptions): Promise<Either<OpenError, LocalStore>> {
     if (options.create) {
       const made = await options.disk.makeFolder(folder)
       if (made._tag === 'Left') return made
@@ -271,6 +279,12 @@ export class LocalStore implements Store {
 function openContext(folder: string, options: StoreOptions, lock: Recovery['lock']): OpenContext {
   const { disk, slot, clock, entropy, readOnly, create } = options
   return { folder, disk, slot, readOnly, create, lock, nowMs: clock.nowMs, newLogId: () => entropy.u32() }
+}
+
+function recoveredBy(store: LocalStore): Omit<RecoverMessage, 'folder' | 'durationMs'> {
+  const { clean, scannedBytes, torn, damage } = store.recovery
+  const { readOnly } = store
+  return { readOnly, clean, nextOffset: store.end(), scannedBytes, tornBytes: torn?.bytes ?? 0, damaged: damage.length }
 }
 
 function isMissing(error: OpenError): boolean {
