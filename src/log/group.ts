@@ -4,7 +4,6 @@
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { AppendError, DiskError, Poisoned } from '../core/error.ts'
 import { matches, type QueryItem } from '../core/query.ts'
-import { probes } from '../port/channel.ts'
 import type { AppendRequest, Receipt } from '../port/store.ts'
 import type { Catalog, StaleIndex } from './catalog.ts'
 import type { ConditionContext } from './condition.ts'
@@ -64,13 +63,5 @@ export class Group implements ConditionContext {
     if (answer.left._tag !== 'StaleIndex') return left(answer.left)
     this.stale = answer.left
     return right(unknown)
-  }
-}
-
-/** Tells those who listen of each batch that was written. */
-export function tellWritten(batches: readonly PlannedBatch[], folder: string): void {
-  for (const { plan } of batches) {
-    const { offset, nextOffset } = plan.receipt
-    probes.append.publish({ folder, offset, nextOffset, events: plan.frames.length, bytes: nextOffset - offset })
   }
 }

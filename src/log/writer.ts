@@ -19,21 +19,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
-import type { Offset } from '../core/brand.ts'
 import { Closed, Overloaded, Poisoned, type AppendError, type DiskError } from '../core/error.ts'
 import { frameOverheadBytes } from '../core/frame.ts'
 import { headerBytes } from '../core/header.ts'
 import { groupBytes } from '../core/limit.ts'
-import { probes, timed } from '../port/channel.ts'
 import type { Clock } from '../port/clock.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { AppendRequest, Receipt } from '../port/store.ts'
 import type { Catalog, StaleIndex } from './catalog.ts'
 import { findWritten } from './duplicate.ts'
-import { Group, tellWritten, type Pending, type PlannedBatch, type Waiter } from './group.ts'
+import { Group, type Pending, type PlannedBatch, type Waiter } from './group.ts'
 import { FrameBuffer, planBatch, type Tail } from './plan.ts'
 import type { Marker } from './marker.ts'
 import { createSegment } from './segment.ts'
+import { tellWritten, timedRange } from './told.ts'
 import { Turn } from './turn.ts'
 import { IndexUpkeep } from './upkeep.ts'
 
@@ -258,7 +257,7 @@ export class Writer {
     this.upkeep.grown(this.tail.end)
     this.grown()
     // Last, since a subscriber may append.
-    if (probes.append.hasSubscribers) tellWritten(group, this.options.catalog.options.folder)
+    tellWritten(group, this.options)
   }
 
   private awaitSync(pending: Pending, receipt: Receipt): void {
@@ -331,7 +330,7 @@ export class Writer {
 
   /** Seals the active segment and opens the next one at the log's end. */
   private async roll(): Promise<void> {
-    const tell = timed(probes.roll, this.options.clock, this.options.catalog.options.folder)
+    const tell = timedRange('roll', this.options)
     while (this.tail.end > this.durable && this.poison === undefined) {
       this.startSync()
       await this.syncing
@@ -358,7 +357,7 @@ export class Writer {
     const sealed = catalog.active()
     catalog.begin(baseOffset, created.right.path)
     this.upkeep.sealed(sealed)
-    tell?.({ offset: sealed.base as Offset, nextOffset: baseOffset as Offset, bytes: baseOffset - sealed.base })
+    tell?.(sealed.base, baseOffset)
   }
 
   private startSync(): void {
@@ -371,9 +370,8 @@ export class Writer {
 
   /** One sync of the active file: vouches for everything that was written before it began. */
   private async syncOnce(): Promise<void> {
-    const { end } = this.tail
-    const { durable } = this
-    const tell = timed(probes.sync, this.options.clock, this.options.catalog.options.folder)
+    const [durable, end] = [this.durable, this.tail.end]
+    const tell = timedRange('sync', this.options)
     const synced = await this.file.sync()
     if (synced._tag === 'Left') return this.poisonBy(synced.left)
     this.durable = end
@@ -381,7 +379,7 @@ export class Writer {
     const served = this.waiters.filter((waiter) => waiter.end <= end)
     this.waiters = this.waiters.filter((waiter) => waiter.end > end)
     for (const waiter of served) this.serve(waiter, right(undefined))
-    tell?.({ offset: durable as Offset, nextOffset: end as Offset, bytes: end - durable })
+    tell?.(durable, end)
   }
 
   private serve(waiter: Waiter, result: Either<Poisoned, void>): void {
