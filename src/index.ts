@@ -25,6 +25,7 @@ export { Offset, Version } from './core/brand.ts'
 export { defineEvents } from './core/define.ts'
 export type { DefinedEvents, DefineOptions, EventDefinition, MakeOptions } from './core/define.ts'
 export {
+  BadCursor,
   BadSegment,
   Closed,
   ConditionFailed,
@@ -44,7 +45,15 @@ export {
   UnsupportedVersion
 } from './core/error.ts'
 export { Aborted, Corrupt, InvalidOffset, InvalidStored, WriterLost } from './core/read-error.ts'
-export type { AppendError, Condition, DiskError, OpenError, QueryCondition, VersionCondition } from './core/error.ts'
+export type {
+  AppendError,
+  Condition,
+  CursorError,
+  DiskError,
+  OpenError,
+  QueryCondition,
+  VersionCondition
+} from './core/error.ts'
 export type { CorruptReason, DamagedRegion, ReplayError, StorageError } from './core/read-error.ts'
 export { AnyEvent } from './core/event.ts'
 export type { Event, NewEvent, StoredEvent } from './core/event.ts'
@@ -61,6 +70,7 @@ export type {
 } from './port/channel.ts'
 export type { Clock, Entropy } from './port/clock.ts'
 export type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from './port/disk.ts'
+export type { KnownReader, ReaderStatus, UnreadableReader } from './port/cursor.ts'
 export type { AggregateSummary, Durability, RebuildOptions, Receipt, Recovery } from './port/store.ts'
 export type { Replay, ReplayElement } from './replay/replay.ts'
 export type { Envelope, EventBody, NewRecorded, Recorded } from './replay/typed-event.ts'

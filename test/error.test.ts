@@ -40,6 +40,7 @@ const samples: {
     ['/log/0', '77', '88'],
     false
   ],
+  BadCursor: [new errors.BadCursor('/log/readers/a/CURSOR', 'is odd'), ['readers/a/CURSOR', 'is odd'], false],
   Locked: [
     new errors.Locked({ path: '/log', pid: 4711, sinceMs: 0 }),
     ['/log', '4711', '1970-01-01T00:00:00.000Z'],
@@ -114,6 +115,7 @@ describe('the union', () => {
           return 'wait'
         case 'BadSegment':
         case 'ForeignSegment':
+        case 'BadCursor':
         case 'Corrupt':
         case 'InvalidStored':
           return 'restore'
@@ -140,6 +142,6 @@ describe('the union', () => {
     expect(samples.Corrupt[0]).toMatchObject(region)
     expect(samples.Overloaded[0]).toMatchObject({ pendingBytes: 1_234, limitBytes: 1_000 })
     expect(new errors.Locked({ path: '/log' })).toMatchObject({ pid: undefined, sinceMs: undefined })
-    expect(new errors.Locked({ path: '/log' }).message).toContain('another writer')
+    expect(new errors.Locked({ path: '/log' }).message).toContain('somebody else')
   })
 })

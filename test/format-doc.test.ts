@@ -12,6 +12,14 @@ import { Offset } from '../src/core/brand.ts'
 import type { CorruptReason } from '../src/core/read-error.ts'
 import { encodeEvent, recordJson } from '../src/core/event.ts'
 import type { EventKeys } from '../src/core/query.ts'
+import {
+  cursorFileBytes,
+  cursorPositions,
+  cursorRecordBytes,
+  decodeCursor,
+  encodeCursor,
+  type CursorRecord
+} from '../src/core/cursor.ts'
 import { checkFrame, frameOverheadBytes, frameSeed, sealFrame } from '../src/core/frame.ts'
 import { decodeHeader, encodeHeader, formatVersion, headerBytes, type SegmentHeader } from '../src/core/header.ts'
 import * as limits from '../src/core/limit.ts'
@@ -248,6 +256,38 @@ describe('the mark in the format document', () => {
     const file = Buffer.alloc(markPosition(mark) + markRecordBytes)
     bytesOf(lines).copy(file, markPosition(mark))
     expect(decodeMark(file, mark.logId)).toEqual(mark)
+  })
+})
+
+describe('the cursor in the format document', () => {
+  const rows = table('cursor')
+  const record = json<CursorRecord>('cursor')
+
+  it('has the fields of the code, without gap or overlap', () => {
+    expectSizesAddUp(rows, cursorRecordBytes)
+    expectFieldsStandThere(rows, encodeCursor, record)
+    expect(text).toContain(`at the positions ${cursorPositions.join(', ').replace(/, (?=\d+$)/, ' and ')}.`)
+    expect(text).toContain(`refuses the file, and so does another log's id.`)
+  })
+
+  it('is the example that the code encodes and decodes', () => {
+    const lines = hex('cursor')
+    expectLinesFollow(rows, lines)
+    expect(bytesOf(lines)).toEqual(encodeCursor(record))
+    const file = Buffer.alloc(cursorFileBytes)
+    bytesOf(lines).copy(file, cursorPositions[1])
+    expect(decodeCursor(file, record.logId)).toEqual({ _tag: 'Right', right: { record, place: 1 } })
+  })
+
+  it('names the CRCs of the frames before its offsets', () => {
+    const ends = blocks.flatMap(({ info, text: lines }) => {
+      if (!/^hex frame \d+$/.test(info)) return []
+      const frame = bytesOf(hexLines(lines))
+      return [[Number(info.slice(10)) + frame.length, frame.readUInt32LE(frame.length - 4)] as const]
+    })
+    const prints = new Map(ends)
+    expect(prints.get(record.cursor)).toBe(record.cursorPrint)
+    expect(prints.get(record.certain)).toBe(record.certainPrint)
   })
 })
 

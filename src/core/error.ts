@@ -167,7 +167,22 @@ export class ForeignSegment extends ChronicleError {
   }
 }
 
-/** Another writer has the log open. */
+/** The file that keeps a reader's cursor cannot be read, or is another log's: nobody knows where the reader was. */
+export class BadCursor extends ChronicleError {
+  readonly _tag = 'BadCursor'
+  readonly code = 'CHRONICLE_BAD_CURSOR'
+  readonly path: string
+  readonly reason: string
+  constructor(path: string, reason: string) {
+    super(
+      `${path} tells no cursor: ${reason}; put back a copy, or remove the reader and register it where it shall begin`
+    )
+    this.path = path
+    this.reason = reason
+  }
+}
+
+/** Somebody else has it open: the log for writing, or the reader. */
 export class Locked extends ChronicleError {
   readonly _tag = 'Locked'
   readonly code = 'CHRONICLE_LOCKED'
@@ -181,21 +196,21 @@ export class Locked extends ChronicleError {
     readonly pid?: number | undefined
     readonly sinceMs?: number | undefined
   }) {
-    const who = fault.pid === undefined ? 'another writer' : `process ${fault.pid}`
+    const who = fault.pid === undefined ? 'somebody else' : `process ${fault.pid}`
     const since = fault.sinceMs === undefined ? '' : ` since ${new Date(fault.sinceMs).toISOString()}`
-    super(`${fault.path} is held by ${who}${since}; close it there, or open with readOnly`)
+    super(`${fault.path} is held by ${who}${since}; close it there; a log can also be opened with readOnly`)
     this.path = fault.path
     this.pid = fault.pid
     this.sinceMs = fault.sinceMs
   }
 }
 
-/** The log was closed. */
+/** The log was closed, or the reader. */
 export class Closed extends ChronicleError {
   readonly _tag = 'Closed'
   readonly code = 'CHRONICLE_CLOSED'
-  constructor() {
-    super('the log is closed; open it again')
+  constructor(what: 'log' | 'reader' = 'log') {
+    super(`the ${what} is closed; open it again`)
   }
 }
 
@@ -315,6 +330,9 @@ export type OpenError =
   | Locked
   | InvalidArgument
   | DiskError
+
+/** What opening a reader's place can answer. */
+export type CursorError = BadCursor | UnsupportedVersion | DiskError
 
 /** What an append can answer. After Poisoned the outcome is unknown; after every other one nothing was written. */
 export type AppendError =

@@ -6,6 +6,7 @@ import {
   ChronicleError,
   type AppendError,
   type Closed,
+  type CursorError,
   type DiskError,
   type InvalidArgument,
   type OpenError,
@@ -136,4 +137,4 @@ export type ReplayError =
   | DiskError
 
 /** Every operating error there is. */
-export type StorageError = OpenError | AppendError | ReplayError
+export type StorageError = OpenError | AppendError | ReplayError | CursorError

@@ -8,6 +8,7 @@ import { markName } from '../core/mark.ts'
 import type { Disk, DiskEntry } from '../port/disk.ts'
 import { TierFile } from '../indexing/tier-file.ts'
 import { tierOfName, type SegmentSpan } from '../indexing/tier-plan.ts'
+import { readersName } from './cursors.ts'
 import { indexName } from './segment.ts'
 import type { Findings } from './verify-finding.ts'
 
@@ -43,6 +44,8 @@ export function reportOthers(
   const names = new Set(listed.right.map(({ name }) => name))
   for (const { name, kind } of before) {
     if (!names.has(name) || name === markName || (isLock(name) && kind === 'file')) continue
+    // The places of readers, which are no part of the log.
+    if (name === readersName && kind === 'folder') continue
     if (isLock(name)) findings.add('not-a-file', { path: name, message: 'it is in the place of a lock' })
     else if (name === tornName && kind === 'folder') {
       const kept = reportTorn(disk, folder, findings)
