@@ -9,17 +9,11 @@ import {
   type StoredEvent,
   type VersionCondition
 } from '../src/index.ts'
+import { liveMutants, type Mutant } from './store-live-mutants.ts'
 import type { EventReader, ReadBatch, ReadRequest, Store } from '../src/port/store.ts'
 
 type Overrides = Partial<Store>
 type Element = ReadBatch[number]
-
-export interface Mutant {
-  /** How the law's sentence begins. */
-  readonly law: string
-  readonly mutant: string
-  readonly overrides: (store: Store) => Overrides
-}
 
 export function broken(store: Store, overrides: Overrides): Store {
   return {
@@ -217,6 +211,7 @@ export const mutants: readonly Mutant[] = [
       }
     })
   },
+  ...liveMutants,
   {
     law: 'a read of any range',
     mutant: 'backwards, `from` is inclusive',

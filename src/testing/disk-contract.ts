@@ -38,7 +38,7 @@ export function diskContract(
 ): readonly ContractTest[] {
   const { symlink, pipe } = capabilities
   return [
-    ...[...fileLaws, ...nameLaws, ...lockLaws].map((law) => prepared(law, undefined, make)),
+    ...[...fileLaws, ...nameLaws, ...watchLaws, ...lockLaws].map((law) => prepared(law, undefined, make)),
     ...linkLaws(typeof symlink === 'function' ? symlink : unavailable).map((law) =>
       prepared(law, typeof symlink === 'function' ? undefined : symlink.skip, make)
     ),
@@ -138,6 +138,47 @@ const nameLaws: readonly Law[] = [
     async (disk, folder) => {
       good(await disk.syncFolder(folder))
       strictEqual(errno(await disk.syncFolder(`${folder}/none`)), 'ENOENT')
+    }
+  ]
+]
+
+/** Resolves at the first notice behind `change`. A disk that gives none lets the test run out of time. */
+async function noticeOf(disk: Disk, folder: string, change: () => void): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const watch = disk.watch(folder, () => {
+      watch.close()
+      watch.close()
+      resolve()
+    })
+    watch.ref()
+    change()
+  })
+}
+
+const watchLaws: readonly Law[] = [
+  [
+    'watch tells of what is written, cut, renamed and removed in the folder',
+    async (disk, folder) => {
+      create(disk, `${folder}/a`, 'abc')
+      const file = open(disk, `${folder}/a`, 'write')
+      const changes = [
+        (): void => good(file.writeSync(Buffer.from('d'), 3)),
+        (): void => good(file.truncate(2)),
+        (): void => good(disk.rename(`${folder}/a`, `${folder}/b`)),
+        (): void => good(disk.remove(`${folder}/b`))
+      ]
+      for (const change of changes) await noticeOf(disk, folder, change)
+      file.close()
+    }
+  ],
+  [
+    'watch tells nothing when it is closed',
+    async (disk, folder) => {
+      let told = 0
+      disk.watch(folder, () => told++).close()
+      create(disk, `${folder}/a`, 'abc')
+      await noticeOf(disk, folder, () => good(disk.remove(`${folder}/a`)))
+      strictEqual(told, 0)
     }
   ]
 ]

@@ -7,6 +7,7 @@ import type { ContractTest } from './disk-contract.ts'
 import { appendLaws } from './store-append-laws.ts'
 import { conditionLaws } from './store-condition-laws.ts'
 import { clockLaws, closeLaws, damageLaws, readerLaws, reopenLaws } from './store-life-laws.ts'
+import { liveLaws, liveReaderLaws } from './store-live-laws.ts'
 import type { StoreFixture, StoreLaw } from './store-probe.ts'
 import { readLaws } from './store-read-laws.ts'
 
@@ -34,9 +35,11 @@ export function storeContract(
     [appendLaws, true],
     [conditionLaws, true],
     [readLaws, true],
+    [liveLaws, true],
     [closeLaws, true],
     [reopenLaws, reopen],
     [readerLaws, reader],
+    [liveReaderLaws, reader],
     [clockLaws, clock],
     [damageLaws, damage]
   ]
