@@ -1,12 +1,13 @@
 // Following a log: how it ends, what it says where the log stands still, and who may follow.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { encodeHeader } from '../src/core/header.ts'
-import { Closed, EventLog, Offset, orThrow } from '../src/index.ts'
+import { channels, Closed, EventLog, Offset, orThrow } from '../src/index.ts'
 import { bytesAt, deposit, filesOf, folder, lab, LabClock, openOn, putFile } from './log-lab.ts'
 
 const first = '00000000000000000000.log'
@@ -29,6 +30,29 @@ describe('a follower', () => {
     expect((await events.next()).value).toMatchObject({ right: { event: { aggregateId: 'c' } } })
     expect(marks).toHaveLength(1)
     await events.return?.()
+    await orThrow(log.close())
+  })
+
+  it('tells on its channel when it has caught up, and when it has fallen behind', async () => {
+    const { log } = await lab()
+    const told: unknown[] = []
+    const tell = (message: unknown): void => void told.push(message)
+    subscribe(channels.follow, tell)
+    const events = log.follow()[Symbol.asyncIterator]()
+    const waiting = events.next()
+    await turn()
+    const { nextOffset } = await orThrow(log.append(deposit('a')))
+    await waiting
+    const waitingAgain = events.next()
+    await turn()
+    unsubscribe(channels.follow, tell)
+    expect(told).toEqual([
+      { folder, state: 'caughtUp', offset: 0 },
+      { folder, state: 'behind', offset: 0 },
+      { folder, state: 'caughtUp', offset: nextOffset }
+    ])
+    await events.return?.()
+    await waitingAgain
     await orThrow(log.close())
   })
 

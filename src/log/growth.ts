@@ -5,6 +5,7 @@ import { left, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
 import type { Closed, DiskError } from '../core/error.ts'
 import { Aborted, WriterLost } from '../core/read-error.ts'
+import { probes, type FollowMessage } from '../port/channel.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Disk, DiskWatch } from '../port/disk.ts'
 import type { WaitOptions } from '../port/store.ts'
@@ -27,8 +28,9 @@ export interface GrowthHost {
   /** Where the log ends now. */
   readonly refresh: () => Promise<Either<DiskError | Closed, Offset>>
   readonly unfinished: () => UnfinishedTail | undefined
-  /** What to watch: undefined in the writer's process, which rings by itself. */
-  readonly watched: { readonly disk: Disk; readonly folder: string } | undefined
+  readonly folder: string
+  /** The disk to watch: undefined in the writer's process, which rings by itself. */
+  readonly watched: Disk | undefined
 }
 
 export class Growth {
@@ -56,12 +58,14 @@ export class Growth {
   ): Promise<Either<DiskError | Closed | Aborted | WriterLost, Offset>> {
     this.begin()
     try {
-      for (;;) {
+      for (let isFirst = true; ; isFirst = false) {
         const heard = this.bell.strokes
         const { signal } = options
         if (signal?.aborted === true) return left(new Aborted(signal.reason))
         const end = await this.host.refresh()
+        if (end._tag === 'Right' && end.right > after && !isFirst) this.tell('behind', after)
         if (end._tag === 'Left' || end.right > after) return end
+        if (isFirst) this.tell('caughtUp', after)
         const lost = this.lost(options.writerLostMs)
         if (lost !== undefined) return left(lost)
         await this.bell.beyond(heard, signal)
@@ -78,13 +82,18 @@ export class Growth {
     this.ring()
   }
 
+  private tell(state: FollowMessage['state'], offset: Offset): void {
+    const { folder } = this.host
+    if (probes.follow.hasSubscribers) probes.follow.publish({ folder, state, offset })
+  }
+
   private begin(): void {
-    const { watched, clock, isClosed } = this.host
+    const { watched, folder, clock, isClosed } = this.host
     this.waiting++
     if (watched === undefined || isClosed()) return
     if (this.watch === undefined) {
       const ring = (): void => this.ring()
-      this.watch = watched.disk.watch(watched.folder, ring)
+      this.watch = watched.watch(folder, ring)
       this.stopPolling = clock.every(pollMs, ring)
     }
     this.watch.ref()

@@ -82,7 +82,8 @@ export class LocalStore implements Store {
       isClosed: () => this.closed,
       refresh: () => this.refresh(),
       unfinished: () => this.refresher?.unfinished,
-      watched: writing === undefined ? { disk, folder: opened.catalog.options.folder } : undefined
+      folder: opened.catalog.options.folder,
+      watched: writing === undefined ? disk : undefined
     })
     writing?.writer.onGrown(() => this.growth.ring())
   }
