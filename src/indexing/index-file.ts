@@ -9,6 +9,7 @@ import type { Disk, DiskFile } from '../port/disk.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { keyKind, type KeyKind } from './format.ts'
 import { IndexReader, type ExpectedIdentity, type IndexedKey, type RawKey } from './index-reader.ts'
+import { FilterMemory } from './key-filter.ts'
 import { KeyLookup } from './key-lookup.ts'
 import type { TimedOffsets } from './section.ts'
 import type { IndexError, SegmentIndex } from './segment-index.ts'
@@ -32,7 +33,7 @@ export class IndexFile implements SegmentIndex, TierSource {
   // A cache, set by the first lookup that needs it and emptied by releaseCaches.
   #timeline: Timeline | undefined
 
-  private constructor(file: DiskFile, reader: IndexReader) {
+  private constructor(file: DiskFile, reader: IndexReader, memory: FilterMemory) {
     const { trailer } = reader
     this.base = trailer.base
     this.end = trailer.end
@@ -43,15 +44,19 @@ export class IndexFile implements SegmentIndex, TierSource {
     this.lastTimestampMs = trailer.lastTimestampMs
     this.#file = file
     this.#reader = reader
-    this.#keys = new KeyLookup(reader, () => this.close())
+    this.#keys = new KeyLookup(reader, memory, () => this.close())
   }
 
-  /** Opens a file and checks its trailer, and that it is of this log and begins at this base. Whoever opens closes. */
+  /**
+   * Opens a file and checks its trailer, and that it is of this log and begins at this base. Whoever opens closes. What
+   * it keeps of its filters is kept in `expected.memory`.
+   */
   static open(disk: Disk, path: string, expected: ExpectedIdentity): Either<IndexError, IndexFile> {
     const opened = disk.open(path, 'read')
     if (opened._tag === 'Left') return opened
     const reader = IndexReader.read(opened.right, expected, false)
-    if (reader._tag === 'Right') return right(new IndexFile(opened.right, reader.right))
+    const { memory = new FilterMemory() } = expected
+    if (reader._tag === 'Right') return right(new IndexFile(opened.right, reader.right, memory))
     opened.right.close()
     return reader
   }
@@ -159,6 +164,8 @@ export class IndexFile implements SegmentIndex, TierSource {
     if (reader._tag === 'Left') return reader
     this.releaseCaches()
     for (const key of this.keys()) if (key._tag === 'Left') return key
+    const filters = this.#keys.verifyFilters()
+    if (filters._tag === 'Left') return filters
     const timeline = this.timeline()
     if (timeline._tag === 'Left') return timeline
     const damage = this.damage()

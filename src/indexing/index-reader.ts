@@ -5,7 +5,18 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { crc32 } from '../core/crc.ts'
 import type { DamagedRegion } from '../core/read-error.ts'
 import type { DiskFile } from '../port/disk.ts'
-import { decodeTrailer, fileSeed, keyOrder, seedAt, trailerBytes, type IndexTrailer, type KindKey } from './format.ts'
+import type { ByteSpan } from './bytes.ts'
+import {
+  decodeTrailer,
+  fileSeed,
+  inlineBytesMax,
+  keyOrder,
+  seedAt,
+  trailerBytes,
+  type IndexTrailer,
+  type KindKey
+} from './format.ts'
+import type { FilterMemory } from './key-filter.ts'
 import {
   readDamage,
   readDirectory,
@@ -25,6 +36,8 @@ import type { Timeline } from './timeline.ts'
 export interface ExpectedIdentity {
   readonly logId: number
   readonly base: number
+  /** Where lookups keep what they need of filters; without it the file has one of its own. */
+  readonly memory?: FilterMemory
 }
 
 /** A key of the file with everything that stands under it. */
@@ -36,22 +49,25 @@ export interface IndexedKey extends KindKey {
   readonly offsets: readonly number[]
 }
 
-/** A key of the file with the bytes of its postings, whose checksum holds. */
+/** A key of the file with its postings, whose checksum holds. */
 export interface RawKey extends KindKey {
   readonly events: number
   /** 0 for what is not an aggregate. */
   readonly version: number
-  readonly postings: Buffer
+  readonly postings: ByteSpan
 }
 
-/** Where a key's postings stand in the file, and what they must be. */
+/** A key's postings where they are short, or where they stand in the file and what they must be. */
 export interface PostingsPlace {
+  readonly inline: ByteSpan | undefined
   readonly position: number
   readonly postingsBytes: number
   readonly postingsCrc: number
 }
 
 const crcBytes = 4
+
+const nothing = Buffer.alloc(0)
 
 /** Nothing that is read at once is larger in a file of our own; a file that says so has no claim to the memory. */
 const readBytesMax: number = 1024 * 1024 * 1024
@@ -88,7 +104,7 @@ export class IndexReader {
   directory(): Either<IndexError, Directory> {
     const { groupsBytes, directoryBytes } = this.trailer
     const section = this.#sealed(groupsBytes, directoryBytes)
-    return section._tag === 'Left' ? section : this.checked(readDirectory(section.right, groupsBytes))
+    return section._tag === 'Left' ? section : this.checked(readDirectory(section.right, this.trailer))
   }
 
   timeline(): Either<IndexError, Timeline> {
@@ -108,18 +124,30 @@ export class IndexReader {
     return section._tag === 'Left' ? section : this.checked(readDamage(section.right, this.trailer))
   }
 
-  /** The key block of a group. */
-  block(directory: Directory, group: number): Either<IndexError, KeyBlock> {
+  /** The key block of a group, in `scratch` where that is large enough. */
+  block(directory: Directory, group: number, scratch?: Buffer): Either<IndexError, KeyBlock> {
     const postingsBytes = directory.postingsBytes[group] as number
     const start = (directory.starts[group] as number) + postingsBytes
-    const entries = this.#sealed(start, (directory.starts[group + 1] as number) - start)
-    return entries._tag === 'Left' ? entries : right({ entries: entries.right, postingsBytes })
+    const length = (directory.starts[group + 1] as number) - start
+    const bytes = this.#sealedInto(
+      scratch !== undefined && length <= scratch.length ? scratch : undefined,
+      start,
+      length
+    )
+    return bytes._tag === 'Left' ? bytes : right({ entries: bytes.right, entriesEnd: length - crcBytes, postingsBytes })
+  }
+
+  /** A page of a filter. */
+  filterPage(position: number, length: number): Either<IndexError, Buffer> {
+    return this.#sealed(position, length)
   }
 
   /** One key's postings, whose checksum holds. */
-  postings(place: PostingsPlace): Either<IndexError, Buffer> {
-    const bytes = readExactly(this.#file, place.position, place.postingsBytes)
-    return bytes._tag === 'Left' ? bytes : this.#intact(bytes.right, place.position, place.postingsCrc)
+  postings(place: PostingsPlace): Either<IndexError, ByteSpan> {
+    if (place.inline !== undefined) return right(place.inline)
+    const { position, postingsBytes, postingsCrc } = place
+    const bytes = readExactly(this.#file, position, postingsBytes)
+    return bytes._tag === 'Left' ? bytes : this.#intact(spanOf(bytes.right), position, postingsCrc)
   }
 
   /** One key's offsets, absolute. */
@@ -134,31 +162,41 @@ export class IndexReader {
   heads(directory: Directory, group: number): Either<IndexError, readonly KeyEntry[]> {
     const block = this.block(directory, group)
     if (block._tag === 'Left') return block
-    const entries = this.checked(readEntries(block.right))
-    if (entries._tag === 'Left') return entries
-    const first = entries.right[0]
-    if (first !== undefined && keyOrder(first, directory.firsts[group] as KindKey) === 0) return entries
-    return this.damaged('content: the directory and a key block differ')
+    return this.#entries(directory, group, block.right)
   }
 
   /** All keys of a group with the bytes of their postings. */
   rawGroup(directory: Directory, group: number): Either<IndexError, readonly RawKey[]> {
-    const entries = this.heads(directory, group)
+    const block = this.block(directory, group)
+    if (block._tag === 'Left') return block
+    const entries = this.#entries(directory, group, block.right)
     if (entries._tag === 'Left') return entries
     const start = directory.starts[group] as number
-    const postings = readExactly(this.#file, start, directory.postingsBytes[group] as number)
-    if (postings._tag === 'Left') return postings
+    const long = readExactly(this.#file, start, block.right.postingsBytes)
+    if (long._tag === 'Left') return long
     const keys: RawKey[] = []
     let at = 0
-    for (const entry of entries.right) {
-      const { kind, key, events, version, postingsBytes, postingsCrc } = entry
-      const bytes = postings.right.subarray(at, at + postingsBytes)
-      const intact = this.#intact(bytes, start + at, postingsCrc)
+    for (const { kind, key, events, version, postingsBytes, inlineAt, postingsCrc } of entries.right) {
+      if (postingsBytes <= inlineBytesMax) {
+        const postings = { bytes: block.right.entries, start: inlineAt, end: inlineAt + postingsBytes }
+        keys.push({ kind, key, events, version, postings })
+        continue
+      }
+      const postings = { bytes: long.right, start: at, end: at + postingsBytes }
+      const intact = this.#intact(postings, start + at, postingsCrc)
       if (intact._tag === 'Left') return intact
-      keys.push({ kind, key, events, version, postings: bytes })
+      keys.push({ kind, key, events, version, postings })
       at += postingsBytes
     }
     return right(keys)
+  }
+
+  #entries(directory: Directory, group: number, block: KeyBlock): Either<IndexError, readonly KeyEntry[]> {
+    const entries = this.checked(readEntries(block))
+    if (entries._tag === 'Left') return entries
+    const first = entries.right[0]
+    if (first !== undefined && keyOrder(first, directory.firsts[group] as KindKey) === 0) return entries
+    return this.damaged('content: the directory and a key block differ')
   }
 
   /** All keys of a group with their offsets. */
@@ -184,9 +222,9 @@ export class IndexReader {
     return left(new IndexDamaged(this.#file.path, reason))
   }
 
-  #intact(bytes: Buffer, position: number, crc: number): Either<IndexError, Buffer> {
-    const intact = crc32(bytes, seedAt(this.#seed, position)) === crc
-    return intact ? right(bytes) : this.damaged(`checksum: the postings at ${position}`)
+  #intact(span: ByteSpan, position: number, crc: number): Either<IndexError, ByteSpan> {
+    const intact = crc32(span.bytes.subarray(span.start, span.end), seedAt(this.#seed, position)) === crc
+    return intact ? right(span) : this.damaged(`checksum: the postings at ${position}`)
   }
 
   #strides(): Either<IndexError, Buffer> {
@@ -196,18 +234,30 @@ export class IndexReader {
 
   /** Reads what is closed by a CRC, and hands it over without it. The caller has checked that it lies in the file. */
   #sealed(position: number, length: number): Either<IndexError, Buffer> {
+    const bytes = this.#sealedInto(undefined, position, length)
+    return bytes._tag === 'Left' ? bytes : right(bytes.right.subarray(0, length - crcBytes))
+  }
+
+  /** As `sealed`, with the CRC, and into `target`, which has room for it, if there is one. */
+  #sealedInto(target: Buffer | undefined, position: number, length: number): Either<IndexError, Buffer> {
     if (length < crcBytes) return this.damaged('content: a section without its checksum')
-    const bytes = readExactly(this.#file, position, length)
+    const bytes = readExactly(this.#file, position, length, target)
     if (bytes._tag === 'Left') return bytes
     const body = bytes.right.subarray(0, length - crcBytes)
     const intact = crc32(body, seedAt(this.#seed, position)) === bytes.right.readUInt32LE(length - crcBytes)
-    return intact ? right(body) : this.damaged(`checksum: the block at ${position}`)
+    return intact ? bytes : this.damaged(`checksum: the block at ${position}`)
   }
 }
 
-function readExactly(file: DiskFile, position: number, length: number): Either<IndexError, Buffer> {
+/** All of a buffer. */
+export function spanOf(bytes: Buffer): ByteSpan {
+  return { bytes, start: 0, end: bytes.length }
+}
+
+function readExactly(file: DiskFile, position: number, length: number, target?: Buffer): Either<IndexError, Buffer> {
   if (length > readBytesMax) return left(new IndexDamaged(file.path, `content: ${length} bytes in one piece`))
-  const bytes = Buffer.allocUnsafe(length)
+  if (length === 0) return right(nothing)
+  const bytes = target?.subarray(0, length) ?? Buffer.allocUnsafe(length)
   const count = file.readSync(bytes, position)
   if (count._tag === 'Left') return count
   return count.right === length ? right(bytes) : left(new IndexDamaged(file.path, 'content: it became shorter'))

@@ -2,10 +2,11 @@
 // put together from a checkpoint and what came later, or rebuilt from the segment. So equal content has equal bytes.
 
 import type { DamagedRegion } from '../core/read-error.ts'
-import { ByteWriter } from './bytes.ts'
+import { ByteWriter, type ByteSpan } from './bytes.ts'
 import {
   encodeTrailer,
   fileSeed,
+  filterKeysMax,
   groupPostingsBytes,
   keyBlockBytes,
   keyKind,
@@ -14,6 +15,7 @@ import {
   type KeyKind,
   type KindKey
 } from './format.ts'
+import { FilterBuilder, filterBlockBytes, filterPageBlocks, keyHash } from './key-filter.ts'
 import type { FrozenKeys } from './key-table.ts'
 import {
   writeDamage,
@@ -21,6 +23,7 @@ import {
   writeEntry,
   writePostings,
   writeStrides,
+  type DirectoryRecord,
   type TimedOffsets
 } from './section.ts'
 import type { Timeline } from './timeline.ts'
@@ -58,13 +61,12 @@ export function* contentKeys({ tables }: IndexContent): Generator<WrittenKey, vo
 }
 
 /** Postings as they stand in a file. */
-export interface PostingsBytes {
-  readonly bytes: Uint8Array
+export interface PostingsBytes extends ByteSpan {
   /** The last of them, 0 when there is none. */
   readonly last: number
 }
 
-export const noPostings: PostingsBytes = { bytes: new Uint8Array(0), last: 0 }
+export const noPostings: PostingsBytes = { bytes: Buffer.alloc(0), start: 0, end: 0, last: 0 }
 
 /** A key on its way into a file. */
 export interface WrittenKey extends KindKey {
@@ -75,6 +77,8 @@ export interface WrittenKey extends KindKey {
   /** and those behind them. */
   readonly offsets: readonly number[]
 }
+
+const nothing = Buffer.alloc(0)
 
 /** What stands behind the groups. */
 export interface IndexTail {
@@ -93,13 +97,19 @@ export class IndexWriter {
   readonly #directory = new ByteWriter()
   readonly #postings = new ByteWriter()
   readonly #block = new ByteWriter()
+  readonly #filter = new FilterBuilder()
+  readonly #filterKeysMax: number
+  readonly #filters: Buffer[] = []
   // Where the group that is being gathered will stand, and its first key.
   #position = 0
   #first: KindKey = { kind: keyKind.aggregate, key: '' }
+  // The group that was closed last, until it is known whether its filter ends with it.
+  #closed: Omit<DirectoryRecord, 'filterBlocks'> | undefined
 
-  constructor(identity: IndexIdentity) {
+  constructor(identity: IndexIdentity, keysMax: number = filterKeysMax) {
     this.#identity = identity
     this.#seed = fileSeed(identity)
+    this.#filterKeysMax = keysMax
   }
 
   /** Whether the group must be closed before the next key. */
@@ -108,21 +118,37 @@ export class IndexWriter {
   }
 
   add({ kind, key, events, version, head, offsets }: WrittenKey): void {
-    if (this.#block.length === 0) this.#first = { kind, key }
-    const start = this.#postings.length
-    this.#postings.raw(head.bytes)
-    writePostings(this.#postings, offsets, head.last)
-    const postingsBytes = this.#postings.length - start
-    const postingsCrc = this.#postings.crc(start, seedAt(this.#seed, this.#position + start))
-    writeEntry(this.#block, { kind, key, events, version, postingsBytes, postingsCrc })
+    if (this.#block.length === 0) this.#open({ kind, key })
+    const from = this.#postings
+    const start = from.length
+    from.raw(head)
+    writePostings(from, offsets, head.last)
+    const seed = seedAt(this.#seed, this.#position + start)
+    writeEntry(this.#block, { kind, key, events, version }, { from, start, seed })
+    this.#filter.add(keyHash(kind, key))
   }
 
-  /** Hands over postings and key block, and notes them in the directory. */
+  /** Begins a group. */
+  #open(first: KindKey): void {
+    this.#first = first
+    this.#noteClosed(this.#filter.count >= this.#filterKeysMax)
+  }
+
+  /** Notes the group before in the directory, which ends a filter or not. */
+  #noteClosed(filterEnds: boolean): void {
+    if (this.#closed === undefined) return
+    const filter = filterEnds ? this.#filter.take() : nothing
+    writeDirectoryRecord(this.#directory, { ...this.#closed, filterBlocks: filter.length / filterBlockBytes })
+    if (filterEnds) this.#filters.push(filter)
+    this.#closed = undefined
+  }
+
+  /** Hands over postings and key block. */
   closeGroup(): Buffer {
     const postings = this.#postings.take()
     const block = seal(this.#block, seedAt(this.#seed, this.#position + postings.length))
     const { kind, key } = this.#first
-    writeDirectoryRecord(this.#directory, { kind, key, postingsBytes: postings.length, blockBytes: block.length })
+    this.#closed = { kind, key, postingsBytes: postings.length, blockBytes: block.length }
     this.#position += postings.length + block.length
     return Buffer.concat([postings, block])
   }
@@ -130,6 +156,7 @@ export class IndexWriter {
   /** The last group and everything behind it. */
   *finish(tail: IndexTail): Generator<Uint8Array, void, undefined> {
     if (this.#block.length > 0) yield this.closeGroup()
+    this.#noteClosed(true)
     const groupsBytes = this.#position
     const section = new ByteWriter()
     const directory = this.#sealNext(this.#directory)
@@ -140,13 +167,24 @@ export class IndexWriter {
     yield directory
     yield strides
     yield damage
+    const filtersAt = this.#position
+    for (const filter of this.#filters) yield* this.#filterPages(section, filter)
     const sections = {
       groupsBytes,
       directoryBytes: directory.length,
       stridesBytes: strides.length,
-      damageBytes: damage.length
+      damageBytes: damage.length,
+      filterBytes: this.#position - filtersAt
     }
     yield encodeTrailer({ ...this.#identity, ...tail, ...sections }, tail.tier)
+  }
+
+  *#filterPages(section: ByteWriter, filter: Buffer): Generator<Uint8Array, void, undefined> {
+    const pageBytes = filterPageBlocks * filterBlockBytes
+    for (let start = 0; start < filter.length; start += pageBytes) {
+      section.raw({ bytes: filter, start, end: Math.min(start + pageBytes, filter.length) })
+      yield this.#sealNext(section)
+    }
   }
 
   #sealNext(section: ByteWriter): Buffer {

@@ -1,12 +1,13 @@
-// Finds keys in an open file, whatever their postings mean: a binary search in the directory (a key per 4 KiB of
-// keys, kept in memory once a lookup has asked for it), then one key block.
+// Finds keys in an open file, whatever their postings mean: the filter, then a binary search in the directory (a key
+// per 4 KiB of keys, kept in memory once a lookup has asked for it), then one key block.
 
 import { right, type Either } from 'fp-ts/lib/Either.js'
 import { Version } from '../core/brand.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { encodeKey } from './bytes.ts'
-import { keyKind, keyOrder, type KeyKind, type KindKey } from './format.ts'
-import type { IndexReader, PostingsPlace } from './index-reader.ts'
+import { inlineBytesMax, keyBlockBytes, keyKind, keyOrder, type KeyKind, type KindKey } from './format.ts'
+import { spanOf, type IndexReader, type PostingsPlace } from './index-reader.ts'
+import { FilterPages, keyHash, type FilterMemory, type FilterPart } from './key-filter.ts'
 import { findEntry, type Directory } from './section.ts'
 import type { IndexError } from './segment-index.ts'
 
@@ -16,6 +17,9 @@ export interface FoundKey extends PostingsPlace {
   readonly version: number
 }
 
+/** Where a lookup reads its block: nothing of it is kept when the lookup returns. */
+const scratch = Buffer.allocUnsafe(2 * keyBlockBytes)
+
 type SummedKey = KindKey & { readonly events: number }
 
 /** How the keys of a group are read. */
@@ -24,6 +28,7 @@ type ReadGroup<Key> = (directory: Directory, group: number) => Either<IndexError
 export class KeyLookup {
   readonly #reader: IndexReader
   readonly #close: () => void
+  readonly #filters: FilterPages<IndexError>
   // A cache, set by the first lookup and emptied by `release`.
   #directory: Directory | undefined
   // How many iterations are under way, and whether the last of them closes the file.
@@ -31,9 +36,10 @@ export class KeyLookup {
   #retired = false
 
   /** `close` closes the file that the reader reads. */
-  constructor(reader: IndexReader, close: () => void) {
+  constructor(reader: IndexReader, memory: FilterMemory, close: () => void) {
     this.#reader = reader
     this.#close = close
+    this.#filters = new FilterPages(memory, (position, bytes) => reader.filterPage(position, bytes))
   }
 
   /** Closes the file as soon as no iteration is under way. */
@@ -42,23 +48,59 @@ export class KeyLookup {
     if (this.#iterations === 0) this.#close()
   }
 
-  /** Lets go of the directory; the next lookup reads it again. */
+  /** Lets go of the directory and the filters; the next lookup reads them again. */
   release(): void {
+    this.#filters.release()
     this.#directory = undefined
   }
 
   find(kind: KeyKind, key: string): Either<IndexError, FoundKey | undefined> {
     const directory = this.#load()
     if (directory._tag === 'Left') return directory
+    const { filters, starts } = directory.right
+    const hash = keyHash(kind, key)
+    // Mostly there is one filter, and nothing else need be asked to know that the key is not here.
+    const only = filters.length === 1 ? this.#filters.mayHold(filters[0] as FilterPart, hash) : undefined
+    if (only?._tag === 'Left') return only
+    if (only?.right === false) return right(undefined)
     const group = groupOf(directory.right, { kind, key })
     if (group < 0) return right(undefined)
-    const block = this.#reader.block(directory.right, group)
+    if (only === undefined) {
+      const may = this.#filters.mayHold(filters.find((part) => group < part.groupsEnd) as FilterPart, hash)
+      if (may._tag === 'Left') return may
+      if (!may.right) return right(undefined)
+    }
+    const block = this.#reader.block(directory.right, group, scratch)
     if (block._tag === 'Left') return block
     const entry = this.#reader.checked(findEntry(block.right, kind, encodeKey(key)))
     if (entry._tag === 'Left') return entry
     if (entry.right === undefined) return right(undefined)
-    const position = (directory.right.starts[group] as number) + entry.right.postingsAt
-    return right({ ...entry.right, position })
+    const { events, version, postingsBytes, postingsCrc, inlineAt, postingsAt } = entry.right
+    const short = postingsBytes <= inlineBytesMax
+    const inline = short
+      ? spanOf(Buffer.from(block.right.entries.subarray(inlineAt, inlineAt + postingsBytes)))
+      : undefined
+    const position = (starts[group] as number) + postingsAt
+    return right({ events, version, postingsBytes, postingsCrc, inline, position })
+  }
+
+  /** Whether the filters let every key pass that is there. */
+  verifyFilters(): Either<IndexError, void> {
+    const directory = this.#load()
+    if (directory._tag === 'Left') return directory
+    let group = 0
+    for (const part of directory.right.filters) {
+      for (; group < part.groupsEnd; group++) {
+        const keys = this.#reader.heads(directory.right, group)
+        if (keys._tag === 'Left') return keys
+        for (const { kind, key } of keys.right) {
+          const may = this.#filters.mayHold(part, keyHash(kind, key))
+          if (may._tag === 'Left') return may
+          if (!may.right) return this.#reader.damaged('content: a filter that denies a key')
+        }
+      }
+    }
+    return right(undefined)
   }
 
   /** The aggregates whose id begins with `prefix`, in order. A Left is the last thing that comes. */

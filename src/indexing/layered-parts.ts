@@ -58,7 +58,7 @@ function mergeKey(file: IndexFile, older: RawKey, newer: WrittenKey | undefined)
     key,
     events: events + added.events,
     version: added.version,
-    head: { bytes: postings, last: last.right },
+    head: { bytes: postings.bytes, start: postings.start, end: postings.end, last: last.right },
     offsets: added.offsets
   })
 }

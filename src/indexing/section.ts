@@ -5,8 +5,9 @@
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { Offset } from '../core/brand.ts'
 import type { CorruptReason, DamagedRegion } from '../core/read-error.ts'
-import { ByteReader, type ByteWriter, type KeyBytes } from './bytes.ts'
-import { keyKind, type IndexTrailer, type KeyKind, type KindKey } from './format.ts'
+import { ByteReader, type ByteSpan, type ByteWriter, type KeyBytes } from './bytes.ts'
+import { inlineBytesMax, keyKind, type IndexTrailer, type KeyKind, type KindKey } from './format.ts'
+import { filterBytesOf, type FilterPart } from './key-filter.ts'
 import { Timeline } from './timeline.ts'
 
 /** What a key's entry says. */
@@ -15,36 +16,51 @@ export interface KeyEntry extends KindKey {
   /** 0 for what is not an aggregate. */
   readonly version: number
   readonly postingsBytes: number
+  /** Where postings of up to inlineBytesMax stand in the block's entries. */
+  readonly inlineAt: number
+  /** The CRC of longer ones, which stand before the block. */
   readonly postingsCrc: number
 }
 
-/** A key block whose checksum holds: its entries' bytes, and how many bytes of postings stand before it. */
+/** A key block whose checksum holds: its entries' bytes, to `entriesEnd`, and how many bytes of postings are before it. */
 export interface KeyBlock {
   readonly entries: Buffer
+  readonly entriesEnd: number
   readonly postingsBytes: number
 }
 
-/** Where a key's postings stand in its group. */
+/** A key's entry, and where its postings stand: in the block's entries, or in the group. */
 export interface FoundEntry {
   readonly events: number
   readonly version: number
-  readonly postingsAt: number
   readonly postingsBytes: number
+  readonly inlineAt: number
+  readonly postingsAt: number
   readonly postingsCrc: number
 }
 
-export function writeEntry(target: ByteWriter, entry: KeyEntry): void {
+/** An entry whose postings stand in `postings` from `start` on; long ones are taken from there, and stay. */
+export function writeEntry(
+  target: ByteWriter,
+  entry: KindKey & { readonly events: number; readonly version: number },
+  postings: { readonly from: ByteWriter; readonly start: number; readonly seed: number }
+): void {
+  const { from, start, seed } = postings
+  const postingsBytes = from.length - start
   target.u8(entry.kind)
   target.key(entry.key)
   target.varint(entry.events)
   if (entry.kind === keyKind.aggregate) target.varint(entry.version)
-  target.varint(entry.postingsBytes)
-  target.u32(entry.postingsCrc)
+  target.varint(postingsBytes)
+  if (postingsBytes > inlineBytesMax) return target.u32(from.crc(start, seed))
+  target.tail(from, start)
+  from.cut(start)
 }
 
 /** The entry of one key, or undefined when the block has none. Makes no string of any key: it is the lookup. */
 export function findEntry(block: KeyBlock, kind: KeyKind, key: KeyBytes): Either<string, FoundEntry | undefined> {
-  const source = new ByteReader(block.entries, 0, block.entries.length)
+  const { entries, entriesEnd } = block
+  const source = new ByteReader(entries, 0, entriesEnd)
   let postingsAt = 0
   while (!source.done) {
     const kindHere = source.u8()
@@ -52,17 +68,22 @@ export function findEntry(block: KeyBlock, kind: KeyKind, key: KeyBytes): Either
     const events = source.varint()
     const version = kindHere === keyKind.aggregate ? source.varint() : 0
     const postingsBytes = source.varint()
-    const postingsCrc = source.u32()
-    if (source.failed || postingsAt + postingsBytes > block.postingsBytes) return left('content: a key block')
-    if (sameKey && kindHere === kind) return right({ events, version, postingsAt, postingsBytes, postingsCrc })
-    postingsAt += postingsBytes
+    const isInline = postingsBytes <= inlineBytesMax
+    const inlineAt = isInline ? source.skip(postingsBytes) : 0
+    const postingsCrc = isInline ? 0 : source.u32()
+    const end = isInline ? postingsAt : postingsAt + postingsBytes
+    if (source.failed || end > block.postingsBytes) return left('content: a key block')
+    if (sameKey && kindHere === kind) {
+      return right({ events, version, postingsBytes, inlineAt, postingsAt, postingsCrc })
+    }
+    postingsAt = end
   }
   return right(undefined)
 }
 
 /** All entries of a block. */
 export function readEntries(block: KeyBlock): Either<string, KeyEntry[]> {
-  const source = new ByteReader(block.entries, 0, block.entries.length)
+  const source = new ByteReader(block.entries, 0, block.entriesEnd)
   const entries: KeyEntry[] = []
   let bytes = 0
   while (!source.done) {
@@ -71,10 +92,12 @@ export function readEntries(block: KeyBlock): Either<string, KeyEntry[]> {
     const events = source.varint()
     const version = kind === keyKind.aggregate ? source.varint() : 0
     const postingsBytes = source.varint()
-    const postingsCrc = source.u32()
+    const isInline = postingsBytes <= inlineBytesMax
+    const inlineAt = isInline ? source.skip(postingsBytes) : 0
+    const postingsCrc = isInline ? 0 : source.u32()
     // Written out: a spread would cost more than reading the entry.
-    entries.push({ kind: kind as KeyKind, key, events, version, postingsBytes, postingsCrc })
-    bytes += postingsBytes
+    entries.push({ kind: kind as KeyKind, key, events, version, postingsBytes, inlineAt, postingsCrc })
+    if (!isInline) bytes += postingsBytes
     if (source.failed || !isKeyKind(kind)) return left('content: a key block')
   }
   return bytes === block.postingsBytes ? right(entries) : left('content: a key block and its postings differ')
@@ -96,7 +119,7 @@ export function writePostings(target: ByteWriter, offsets: readonly number[], la
 
 /** The offsets in `bytes`, which are `events` many and below `limit`; `base` is added to each. */
 export function readPostings(
-  bytes: Buffer,
+  bytes: ByteSpan,
   entry: { readonly events: number; readonly base: number; readonly limit: number }
 ): Either<string, number[]> {
   const offsets: number[] = []
@@ -107,7 +130,7 @@ export function readPostings(
 
 /** Checks postings as `readPostings` does, without making a list of them, and answers the last one; 0 when none is. */
 export function lastPosting(
-  bytes: Buffer,
+  bytes: ByteSpan,
   entry: { readonly events: number; readonly limit: number }
 ): Either<string, number> {
   let count = 0
@@ -117,7 +140,7 @@ export function lastPosting(
 
 /** The numbers of a tier's segments, below `segments`: at least one, and no more than the key has events. */
 export function readSegmentNumbers(
-  bytes: Buffer,
+  bytes: ByteSpan,
   entry: { readonly events: number; readonly segments: number }
 ): Either<string, number[]> {
   const numbers: number[] = []
@@ -128,8 +151,8 @@ export function readSegmentNumbers(
 
 const countDiffers = 'content: a count and its postings differ'
 
-function walkPostings(bytes: Buffer, limit: number, visit: (offset: number) => void): Either<string, number> {
-  const source = new ByteReader(bytes, 0, bytes.length)
+function walkPostings(span: ByteSpan, limit: number, visit: (offset: number) => void): Either<string, number> {
+  const source = new ByteReader(span.bytes, span.start, span.end)
   let offset = 0
   let first = true
   while (!source.done) {
@@ -149,12 +172,16 @@ export interface Directory {
   readonly starts: readonly number[]
   /** How many of a group's bytes are postings; the key block and its CRC follow. */
   readonly postingsBytes: readonly number[]
+  /** The filters, each of the groups behind those of the one before. */
+  readonly filters: readonly FilterPart[]
 }
 
 export interface DirectoryRecord extends KindKey {
   readonly postingsBytes: number
   /** With its CRC. */
   readonly blockBytes: number
+  /** Of the filter that ends with this group; 0 where none does. */
+  readonly filterBlocks: number
 }
 
 export function writeDirectoryRecord(target: ByteWriter, record: DirectoryRecord): void {
@@ -162,29 +189,37 @@ export function writeDirectoryRecord(target: ByteWriter, record: DirectoryRecord
   target.key(record.key)
   target.varint(record.postingsBytes)
   target.varint(record.blockBytes)
+  target.varint(record.filterBlocks)
 }
 
-/** The directory of groups that fill `groupsBytes` from the start of the file. */
-export function readDirectory(bytes: Buffer, groupsBytes: number): Either<string, Directory> {
+/** The directory of the groups and filters of a file with this trailer. */
+export function readDirectory(bytes: Buffer, trailer: IndexTrailer): Either<string, Directory> {
+  const { groupsBytes, directoryBytes, stridesBytes, damageBytes, filterBytes } = trailer
+  const filtersAt = groupsBytes + directoryBytes + stridesBytes + damageBytes
   const source = new ByteReader(bytes, 0, bytes.length)
-  const firsts: KindKey[] = []
-  const starts = [0]
-  const postingsBytes: number[] = []
+  const directory = { firsts: [] as KindKey[], starts: [0], postingsBytes: [] as number[], filters: [] as FilterPart[] }
   let position = 0
+  let filterPosition = filtersAt
   while (!source.done) {
     const kind = source.u8()
     const key = source.key()
     const postings = source.varint()
     const block = source.varint()
+    const blocks = source.varint()
     position += postings + block
     if (source.failed || !isKeyKind(kind) || block < 4 || position > groupsBytes) return left('content: the directory')
-    firsts.push({ kind, key })
-    postingsBytes.push(postings)
-    starts.push(position)
+    directory.firsts.push({ kind, key })
+    directory.postingsBytes.push(postings)
+    directory.starts.push(position)
+    if (blocks === 0) continue
+    directory.filters.push({ position: filterPosition, blocks, groupsEnd: directory.firsts.length })
+    filterPosition += filterBytesOf(blocks)
   }
-  return position === groupsBytes
-    ? right({ firsts, starts, postingsBytes })
-    : left('content: the directory and the groups differ')
+  if (position !== groupsBytes) return left('content: the directory and the groups differ')
+  const filtered = directory.filters.at(-1)?.groupsEnd ?? 0
+  return filtered === directory.firsts.length && filterPosition === filtersAt + filterBytes
+    ? right(directory)
+    : left('content: the directory and the filters differ')
 }
 
 /** Offsets relative to the base, ascending, and a time for each, never falling. */

@@ -11,6 +11,7 @@ import type { Disk, DiskFile } from '../port/disk.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { keyKind, type KeyKind } from './format.ts'
 import { IndexReader, type ExpectedIdentity } from './index-reader.ts'
+import { FilterMemory } from './key-filter.ts'
 import { KeyLookup, type FoundKey } from './key-lookup.ts'
 import { readSegmentNumbers, type Directory, type TimedOffsets } from './section.ts'
 import { IndexDamaged, type IndexError } from './segment-index.ts'
@@ -43,7 +44,7 @@ export class TierFile implements TierSource {
   // A cache, set by the first lookup that needs it and emptied by releaseCaches.
   #segments: TimedOffsets | undefined
 
-  private constructor(file: DiskFile, reader: IndexReader) {
+  private constructor(file: DiskFile, reader: IndexReader, memory: FilterMemory) {
     const { trailer } = reader
     this.base = trailer.base
     this.end = trailer.end
@@ -54,7 +55,7 @@ export class TierFile implements TierSource {
     this.lastTimestampMs = trailer.lastTimestampMs
     this.#file = file
     this.#reader = reader
-    this.#keys = new KeyLookup(reader, () => this.close())
+    this.#keys = new KeyLookup(reader, memory, () => this.close())
   }
 
   /** Opens a file and checks its trailer, and that it is the tier over these segments. Whoever opens closes. */
@@ -63,7 +64,7 @@ export class TierFile implements TierSource {
     if (opened._tag === 'Left') return opened
     const reader = IndexReader.read(opened.right, expected, true)
     if (reader._tag === 'Right' && reader.right.trailer.end === expected.end) {
-      return right(new TierFile(opened.right, reader.right))
+      return right(new TierFile(opened.right, reader.right, expected.memory ?? new FilterMemory()))
     }
     opened.right.close()
     if (reader._tag === 'Left') return reader
@@ -149,6 +150,8 @@ export class TierFile implements TierSource {
     if (reader._tag === 'Left') return reader
     this.releaseCaches()
     for (const key of this.tierKeys()) if (key._tag === 'Left') return key
+    const filters = this.#keys.verifyFilters()
+    if (filters._tag === 'Left') return filters
     const damage = this.#reader.damage()
     if (damage._tag === 'Left') return damage
     return damage.right.length === 0 ? right(undefined) : this.#reader.damaged('content: damage in a tier')

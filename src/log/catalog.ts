@@ -13,6 +13,7 @@ import type { DiskError } from '../core/error.ts'
 import type { DamagedRegion } from '../core/read-error.ts'
 import { IndexDamaged, type IndexError, type SegmentIndex } from '../indexing/segment-index.ts'
 import { IndexFile } from '../indexing/index-file.ts'
+import { FilterMemory } from '../indexing/key-filter.ts'
 import { TierFile } from '../indexing/tier-file.ts'
 import { LayeredIndex } from '../indexing/layered-index.ts'
 import { MemoryIndex, type ActiveIndex } from '../indexing/memory-index.ts'
@@ -47,6 +48,8 @@ export interface CatalogOptions {
 export class Catalog {
   readonly options: CatalogOptions
   readonly segments: Segment[] = []
+  /** What lookups keep of all indexes' filters. */
+  private readonly memory = new FilterMemory()
   private readonly tiers: Tiers
   /** Versions found in sealed segments; emptied when a segment is sealed, since it supersedes them. */
   private readonly sealedVersions = new Map<string, number>()
@@ -58,7 +61,7 @@ export class Catalog {
 
   constructor(options: CatalogOptions) {
     this.options = options
-    this.tiers = new Tiers(options)
+    this.tiers = new Tiers(options, this.memory)
   }
 
   /** The active segment. */
@@ -89,7 +92,7 @@ export class Catalog {
   openIndex(base: number, end: number): Either<IndexError, IndexFile> {
     const { disk, logId } = this.options
     const path = this.indexPath(base)
-    const opened = IndexFile.open(disk, path, { logId, base })
+    const opened = IndexFile.open(disk, path, { logId, base, memory: this.memory })
     if (opened._tag === 'Right' && opened.right.end > end) {
       opened.right.close()
       return left(new IndexDamaged(path, 'it is ahead of its segment'))
@@ -315,7 +318,7 @@ export class Catalog {
 
   /** The bases of the sealed segments that are known to hold no event that matches one of the items. */
   without(items: readonly QueryItem[]): ReadonlySet<number> {
-    return this.tiers.without(items, this.sealed())
+    return this.tiers.without(items, this.segments)
   }
 
   private sealed(): readonly Segment[] {
@@ -324,7 +327,7 @@ export class Catalog {
 
   /** What to ask instead of all sealed segments, oldest first. */
   cover(): readonly (Segment | TierFile)[] {
-    return this.tiers.cover(this.sealed())
+    return this.tiers.cover(this.segments)
   }
 
   /** Sets a segment's index. */

@@ -6,6 +6,7 @@ import { left, right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import type { QueryItem } from '../core/query.ts'
 import { IndexFile } from '../indexing/index-file.ts'
+import type { FilterMemory } from '../indexing/key-filter.ts'
 import type { IndexError } from '../indexing/segment-index.ts'
 import { TierFile } from '../indexing/tier-file.ts'
 import { mergeTier } from '../indexing/tier-merge.ts'
@@ -23,16 +24,22 @@ export interface TiersOptions {
   readonly readOnly: boolean
 }
 
+type Cover = readonly (Segment | TierFile)[]
+
 export class Tiers {
   private readonly options: TiersOptions
+  private readonly memory: FilterMemory
   /** The tiers that are open, by file name; each covers sealed segments of the log, whole. */
   private readonly open = new Map<string, TierFile>()
   /** Tiers that were let go; a list that was left in the middle of one may have kept it open. */
   private readonly retired: TierFile[] = []
+  /** The last cover; undefined since the tiers have changed. It is of so many segments that begin with this one. */
+  private covered: { readonly count: number; readonly first: Segment | undefined; readonly parts: Cover } | undefined
   private closed = false
 
-  constructor(options: TiersOptions) {
+  constructor(options: TiersOptions, memory: FilterMemory) {
     this.options = options
+    this.memory = memory
   }
 
   /** Opens those in the folder that fit the sealed segments, which are in order. */
@@ -49,24 +56,31 @@ export class Tiers {
     }
   }
 
-  /** Sealed segments and the tiers that stand for some of them, oldest first; each segment is in one of them. */
-  cover(sealed: readonly Segment[]): readonly (Segment | TierFile)[] {
-    if (this.open.size === 0) return sealed
+  /**
+   * Sealed segments and the tiers that stand for some of them, oldest first; each segment is in one of them.
+   * @param segments all of the log: the last one is active, and no tier covers it
+   */
+  cover(segments: readonly Segment[]): Cover {
+    const { covered } = this
+    if (covered?.count === segments.length && covered.first === segments[0]) return covered.parts
+    const sealed = segments.slice(0, -1)
     const byBase = new Map(sealed.map((segment) => [segment.base, segment]))
-    return coverWith(sealed, [...this.open.values()]).map(
+    const parts = coverWith(sealed, [...this.open.values()]).map(
       (part) => (part.kind === 'tier' ? this.open.get(tierName(part)) : byBase.get(part.base)) as Segment | TierFile
     )
+    this.covered = { count: segments.length, first: segments[0], parts }
+    return parts
   }
 
   /** The bases of sealed segments that hold no event that matches: what the tiers can tell, of which there may be none. */
-  without(items: readonly QueryItem[], sealed: readonly Segment[]): ReadonlySet<number> {
+  without(items: readonly QueryItem[], segments: readonly Segment[]): ReadonlySet<number> {
     const excluded = new Set<number>()
-    for (const part of this.cover(sealed)) {
+    for (const part of this.cover(segments)) {
       if (!(part instanceof TierFile)) continue
       const candidates = this.ask(part, (tier) => tier.candidates(items))
       if (candidates === undefined) continue
       const held = new Set(candidates)
-      for (const { base } of sealed) {
+      for (const { base } of segments) {
         if (base >= part.base && base < part.end && !held.has(base)) excluded.add(base)
       }
     }
@@ -85,6 +99,7 @@ export class Tiers {
   drop(tier: TierFile): void {
     const name = tierName(tier)
     if (!this.open.delete(name)) return
+    this.covered = undefined
     this.retire(tier)
     if (!this.options.readOnly) this.options.disk.remove(`${this.options.folder}/${name}`)
   }
@@ -116,6 +131,7 @@ export class Tiers {
     this.closed = true
     for (const tier of [...this.open.values(), ...this.retired]) tier.close()
     this.open.clear()
+    this.covered = undefined
   }
 
   private retire(tier: TierFile): void {
@@ -125,7 +141,12 @@ export class Tiers {
 
   private openTier(span: SegmentSpan, last: Segment): boolean {
     const { disk, folder, logId } = this.options
-    const opened = TierFile.open(disk, `${folder}/${tierName(span)}`, { logId, base: span.base, end: span.end })
+    const opened = TierFile.open(disk, `${folder}/${tierName(span)}`, {
+      logId,
+      base: span.base,
+      end: span.end,
+      memory: this.memory
+    })
     if (opened._tag === 'Left') return false
     // A folder that was put together from two copies may hold a tier of other segments.
     if (opened.right.lastFrameCrc !== last.index.lastFrameCrc) {
@@ -136,6 +157,7 @@ export class Tiers {
     if (before !== undefined) this.retire(before)
     if (this.closed) opened.right.close()
     else this.open.set(tierName(span), opened.right)
+    this.covered = undefined
     return true
   }
 
