@@ -105,7 +105,10 @@ test('on a file with changed bytes it is IndexDamaged or answers the same, and w
       answers(index, questions).forEach((answer, number) => {
         if (answer !== 'damaged') expect(answer).toEqual(expected[number])
       })
-      expect(isDamaged(joinParts(index.checkpoint()))).toBe(true)
+      // The filters of the file below are not read: the next one has its own.
+      const next = joinParts(index.checkpoint())
+      if (next._tag === 'Right') expect(next.right.equals(bytesOf(indexOf(place, entries)))).toBe(true)
+      else expect(isDamaged(next)).toBe(true)
     }),
     { numRuns: 300 }
   )
@@ -115,7 +118,7 @@ test('sections of any bytes below, under valid checksums, are refused or answere
   const sections = fc.record({ block: bytes, directory: fc.option(bytes), strides: bytes, damaged: bytes })
   fc.assert(
     fc.property(sections, fc.nat({ max: 40 }), ({ block, directory, strides, damaged }, postingsBytes) => {
-      const found = directory ?? Buffer.from([1, 0, postingsBytes, block.length + 4])
+      const found = directory ?? Buffer.from([1, 0, postingsBytes, block.length + 4, 1])
       const place = { logId: 7, base: 64 }
       const file = right(openBytes(forge([block, found, strides, damaged], postingsBytes), place))
       const index = LayeredIndex.on(file)

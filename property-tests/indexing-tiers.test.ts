@@ -3,6 +3,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { decodeTrailer, trailerBytes } from '../src/indexing/format.ts'
 import type { TierFile } from '../src/indexing/tier-file.ts'
 import { mergeTier } from '../src/indexing/tier-merge.ts'
 import type { TierSource } from '../src/indexing/tier-source.ts'
@@ -92,11 +93,14 @@ test('a tier with changed bytes is IndexDamaged or answers the same, never anyth
   )
 })
 
-/** The damage section says nothing in a tier, and a merge does not read it. */
+/** The damage section says nothing in a tier, and a merge reads neither it nor the filters. */
 function damageShowsInMerge(changed: Buffer, whole: Buffer): boolean {
-  const damageAt = whole.length - 96 - 4
+  const trailerAt = whole.length - trailerBytes
+  const trailer = decodeTrailer(whole.subarray(trailerAt), whole.length, true)
+  if (trailer._tag === 'Left') throw new Error(trailer.left)
+  const damageAt = trailerAt - trailer.right.filterBytes - trailer.right.damageBytes
   const equal = (from: number, to: number): boolean => changed.subarray(from, to).equals(whole.subarray(from, to))
-  return !(equal(0, damageAt) && equal(damageAt + 4, whole.length))
+  return !(equal(0, damageAt) && equal(trailerAt, whole.length))
 }
 
 test('merging a segment’s index with changed bytes ends in IndexDamaged, or where postings changed gives the same', () => {
@@ -122,7 +126,7 @@ test('sections of any bytes under valid checksums are refused or answered, witho
   const place = { logId: 7, base: 64, end: 2 ** 40 }
   fc.assert(
     fc.property(sections, fc.nat({ max: 40 }), ({ block, directory, strides, damaged }, postingsBytes) => {
-      const found = directory ?? Buffer.from([1, 0, postingsBytes, block.length + 4])
+      const found = directory ?? Buffer.from([1, 0, postingsBytes, block.length + 4, 1])
       const opened = openTier(forge([block, found, strides, damaged], postingsBytes, true), place)
       const tier: TierFile = right(opened)
       for (const answer of tierAnswers(tier, questionsFor(64, []))) {

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { map as mapEither } from 'fp-ts/lib/Either.js'
 import { ByteReader, ByteWriter, encodeKey } from '../src/indexing/bytes.ts'
-import { decodeTrailer, encodeTrailer, fileSeed, type IndexTrailer } from '../src/indexing/format.ts'
+import { decodeTrailer, encodeTrailer, fileSeed, trailerBytes, type IndexTrailer } from '../src/indexing/format.ts'
 import {
   findEntry,
   readDamage,
@@ -113,12 +113,12 @@ test('a block of another segment, log or checkpoint does not verify, even in the
     fc.property(segment, segment, history, history, (place, otherPlace, entries, otherEntries) => {
       const whole = bytesOf(indexOf(place, entries))
       const other = bytesOf(indexOf(otherPlace, otherEntries))
-      const trailer = decodeTrailer(whole.subarray(-96), whole.length)
-      const otherTrailer = decodeTrailer(other.subarray(-96), other.length)
+      const trailer = decodeTrailer(whole.subarray(-trailerBytes), whole.length)
+      const otherTrailer = decodeTrailer(other.subarray(-trailerBytes), other.length)
       if (trailer._tag === 'Left' || otherTrailer._tag === 'Left') throw new Error('a whole trailer was refused')
       fc.pre(fileSeed(trailer.right) !== fileSeed(otherTrailer.right))
       const mixed = Buffer.concat([
-        other.subarray(0, -96),
+        other.subarray(0, -trailerBytes),
         encodeTrailer({ ...otherTrailer.right, ...identity(whole) })
       ])
       const opened = openBytes(mixed, place)
@@ -135,7 +135,7 @@ test('sections of any bytes under valid checksums are refused or answered, witho
   fc.assert(
     fc.property(sections, fc.nat({ max: 40 }), ({ block, directory, strides, damaged }, postingsBytes) => {
       // Without a directory of its own the file gets the right one, so that lookups come as far as the key block.
-      const found = directory ?? Buffer.from([1, 0, postingsBytes, block.length + 4])
+      const found = directory ?? Buffer.from([1, 0, postingsBytes, block.length + 4, 1])
       const opened = openBytes(forge([block, found, strides, damaged], postingsBytes), { logId: 7, base: 64 })
       if (opened._tag === 'Left') throw new Error('the trailer is whole')
       for (const answer of answers(opened.right, questionsFor(64, []))) {
@@ -153,14 +153,17 @@ test('no decoder makes more of any bytes than there are bytes, whatever they cou
   fc.assert(
     fc.property(bytes, word, word, (input, one, other) => {
       const source = Buffer.from(input)
-      const block = { entries: source, postingsBytes: one }
+      const block = { entries: source, entriesEnd: source.length, postingsBytes: one }
+      const span = { bytes: source, start: 0, end: source.length }
       const trailer = { ...emptyTrailer, base: Math.min(one, other), end: Math.max(one, other), lastTimestampMs: one }
       const decoded = [
-        readPostings(source, { events: one, base: 0, limit: other }),
+        readPostings(span, { events: one, base: 0, limit: other }),
         readEntries(block),
         readDamage(source, trailer),
         mapEither((timeline: Timeline) => timeline.offsets)(readStrides(source, trailer)),
-        mapEither((directory: Directory) => directory.firsts)(readDirectory(source, one))
+        mapEither((directory: Directory) => directory.firsts)(
+          readDirectory(source, { ...trailer, groupsBytes: one, filterBytes: 36 })
+        )
       ]
       for (const list of decoded)
         if (list._tag === 'Right') expect(list.right.length).toBeLessThanOrEqual(source.length)
@@ -190,11 +193,11 @@ test('numbers and keys come back as they went', () => {
 
 const emptyTrailer: IndexTrailer = {
   ...{ logId: 0, lastFrameCrc: 0, base: 0, end: 0, events: 0, firstTimestampMs: 0, lastTimestampMs: 0 },
-  ...{ groupsBytes: 0, directoryBytes: 0, stridesBytes: 0, damageBytes: 0 }
+  ...{ groupsBytes: 0, directoryBytes: 0, stridesBytes: 0, damageBytes: 0, filterBytes: 0 }
 }
 
 function identity(file: Buffer): { logId: number; lastFrameCrc: number; base: number; end: number } {
-  const trailer = decodeTrailer(file.subarray(-96), file.length)
+  const trailer = decodeTrailer(file.subarray(-trailerBytes), file.length)
   if (trailer._tag === 'Left') throw new Error(trailer.left)
   const { logId, lastFrameCrc, base, end } = trailer.right
   return { logId, lastFrameCrc, base, end }

@@ -9,6 +9,7 @@ import stableStringify from 'fast-json-stable-stringify'
 import { describe, expect, it } from 'vitest'
 import { canonicalJson } from '../src/core/canon.ts'
 import { Offset } from '../src/core/brand.ts'
+import { crc32 } from '../src/core/crc.ts'
 import type { CorruptReason } from '../src/core/read-error.ts'
 import { encodeEvent, recordJson } from '../src/core/event.ts'
 import type { EventKeys } from '../src/core/query.ts'
@@ -28,11 +29,15 @@ import { ByteWriter } from '../src/indexing/bytes.ts'
 import {
   decodeTrailer,
   encodeTrailer,
+  filterKeysMax,
   indexFormatVersion,
+  inlineBytesMax,
   keyBlockBytes,
   keyKind,
-  trailerBytes
+  trailerBytes,
+  type KeyKind
 } from '../src/indexing/format.ts'
+import { FilterBuilder, filterBlockBytes, filterPageBlocks, keyHash } from '../src/indexing/key-filter.ts'
 import { MemoryIndex } from '../src/indexing/memory-index.ts'
 import { writeDamage, writeEntry } from '../src/indexing/section.ts'
 import { codeBlocks, hexLines, tables, type HexLine, type Row } from './tidy/markdown.ts'
@@ -352,13 +357,38 @@ describe('the index in the format document', () => {
       kind: keyKind.aggregate,
       key: 'a-1',
       events: 2,
-      version: 3,
-      postingsBytes: 4,
-      postingsCrc: 0x04030201
+      version: 3
     }
-    expect(table('entry').map((row) => row['field'])).toEqual(Object.keys(entry))
+    const fields = [...Object.keys(entry), 'postingsBytes', 'postings', 'postingsCrc']
+    expect(table('entry').map((row) => row['field'])).toEqual(fields)
     const written = new ByteWriter()
-    writeEntry(written, entry)
-    expect([...written.take()]).toEqual([1, 6, 0x61, 0x2d, 0x31, 2, 3, 4, 1, 2, 3, 4])
+    const from = new ByteWriter()
+    const postings = Buffer.alloc(inlineBytesMax + 1, 1)
+    from.raw({ bytes: postings, start: 0, end: inlineBytesMax })
+    writeEntry(written, entry, { from, start: 0, seed: 0 })
+    const head = [1, 6, 0x61, 0x2d, 0x31, 2, 3]
+    expect([...written.take()]).toEqual([...head, inlineBytesMax, ...postings.subarray(1)])
+    from.raw({ bytes: postings, start: 0, end: postings.length })
+    writeEntry(written, entry, { from, start: 0, seed: 5 })
+    const sum = Buffer.alloc(4)
+    sum.writeUInt32LE(crc32(postings, 5))
+    expect([...written.take()]).toEqual([...head, inlineBytesMax + 1, ...sum])
+  })
+
+  it('has the filter of the code', () => {
+    const prose = text.replaceAll(/\s+/g, ' ')
+    expect(prose).toContain(`blocks of ${filterBlockBytes} bytes`)
+    expect(prose).toContain(`pages of ${filterPageBlocks} blocks`)
+    expect(prose).toContain(`up to ${inlineBytesMax} bytes`)
+    expect(prose).toContain(`${filterKeysMax} keys`)
+    const [aggregate, type, other] = [[1, 'a-1'] as const, [2, 'Paid'] as const, [2, 'Opened'] as const]
+    const builder = new FilterBuilder()
+    for (const [kind, key] of [aggregate, type, other]) builder.add(keyHash(kind, key))
+    const first = lines.findIndex(({ note }) => note.startsWith('filters: '))
+    expect(bytesOf(lines.slice(first, first + 4))).toEqual(builder.take())
+    for (const row of table('hashes')) {
+      const hash = keyHash(Number(row['kind']) as KeyKind, code(row['key']))
+      expect(hash.toString(16).padStart(8, '0'), row['key']).toBe(row['hash'])
+    }
   })
 })

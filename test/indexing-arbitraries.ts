@@ -4,6 +4,7 @@
 import fc from 'fast-check'
 import { crc32 } from '../src/core/crc.ts'
 import { encodeTrailer, fileSeed, seedAt } from '../src/indexing/format.ts'
+import { filterBlockBytes } from '../src/indexing/key-filter.ts'
 import type { Entry } from './indexing-model.ts'
 
 export const name: fc.Arbitrary<string> = fc.oneof(
@@ -61,25 +62,30 @@ export const bytes: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.array(fc.constantFrom(0, 1, 2, 3, 4, 5, 9, 0x7f, 0x80, 0xff), { maxLength: 60 }).map((list) => Buffer.from(list))
 )
 
-/** A file of one group whose key block, directory, strides and damage hold these bytes, all checksums valid. */
+/**
+ * A file of one group whose key block, directory, strides and damage hold these bytes, all checksums valid, and
+ * whose filter of one block lets every key pass.
+ */
 export function forge(sections: readonly Uint8Array[], postingsBytes: number, tier = false): Buffer {
   const head = { logId: 7, lastFrameCrc: 0, base: 64, end: 2 ** 40 }
   const seed = fileSeed(head)
   let position = postingsBytes
-  const [block, directory, strides, damaged] = sections.map((body) => {
+  const everything = Buffer.alloc(filterBlockBytes, 0xff)
+  const [block, directory, strides, damaged, filter] = [...sections, everything].map((body) => {
     const sealed = Buffer.alloc(body.length + 4)
     sealed.set(body)
     sealed.writeUInt32LE(crc32(sealed.subarray(0, body.length), seedAt(seed, position)), body.length)
     position += sealed.length
     return sealed
-  }) as [Buffer, Buffer, Buffer, Buffer]
+  }) as [Buffer, Buffer, Buffer, Buffer, Buffer]
   const lengths = {
     groupsBytes: postingsBytes + block.length,
     directoryBytes: directory.length,
     stridesBytes: strides.length,
-    damageBytes: damaged.length
+    damageBytes: damaged.length,
+    filterBytes: filter.length
   }
   const said = { events: 1, firstTimestampMs: 1, lastTimestampMs: tier ? 1 : 2 ** 50 }
   const trailer = encodeTrailer({ ...head, ...said, ...lengths }, tier)
-  return Buffer.concat([Buffer.alloc(postingsBytes), block, directory, strides, damaged, trailer])
+  return Buffer.concat([Buffer.alloc(postingsBytes), block, directory, strides, damaged, filter, trailer])
 }

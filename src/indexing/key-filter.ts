@@ -147,7 +147,7 @@ export interface FilterPart {
   readonly groupsEnd: number
 }
 
-export const pageCrcBytes = 4
+const pageCrcBytes = 4
 
 /** How many bytes the filter of so many blocks takes in the file. */
 export function filterBytesOf(blocks: number): number {

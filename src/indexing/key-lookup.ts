@@ -91,14 +91,20 @@ export class KeyLookup {
     let group = 0
     for (const part of directory.right.filters) {
       for (; group < part.groupsEnd; group++) {
-        const keys = this.#reader.heads(directory.right, group)
-        if (keys._tag === 'Left') return keys
-        for (const { kind, key } of keys.right) {
-          const may = this.#filters.mayHold(part, keyHash(kind, key))
-          if (may._tag === 'Left') return may
-          if (!may.right) return this.#reader.damaged('content: a filter that denies a key')
-        }
+        const passed = this.#verifyFilter(part, directory.right, group)
+        if (passed._tag === 'Left') return passed
       }
+    }
+    return right(undefined)
+  }
+
+  #verifyFilter(part: FilterPart, directory: Directory, group: number): Either<IndexError, void> {
+    const keys = this.#reader.heads(directory, group)
+    if (keys._tag === 'Left') return keys
+    for (const { kind, key } of keys.right) {
+      const may = this.#filters.mayHold(part, keyHash(kind, key))
+      if (may._tag === 'Left') return may
+      if (!may.right) return this.#reader.damaged('content: a filter that denies a key')
     }
     return right(undefined)
   }
