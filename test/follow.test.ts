@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { encodeHeader } from '../src/core/header.ts'
-import { channels, Closed, EventLog, Offset, orThrow } from '../src/index.ts'
-import { bytesAt, deposit, filesOf, folder, lab, LabClock, openOn, putFile } from './log-lab.ts'
+import { channels, Closed, EventLog, Offset, orThrow, type Event } from '../src/index.ts'
+import { bytesAt, deposit, filesOf, folder, lab, LabClock, openOn, plainAll, putFile } from './log-lab.ts'
 
 const first = '00000000000000000000.log'
 
@@ -66,6 +66,18 @@ describe('a follower', () => {
     await orThrow(log.append(deposit('b')))
     expect((await waiting).value).toMatchObject({ right: { event: { aggregateId: 'b' }, version: 2 } })
     await events.return?.()
+    await orThrow(log.close())
+  })
+
+  it('ends behind as many events as were asked for', async () => {
+    const { log } = await lab()
+    await orThrow(log.append([deposit('a'), deposit('b')]))
+    const following = plainAll(log.follow(undefined, { limit: 3 }))
+    await turn()
+    await orThrow(log.append([deposit('c'), deposit('d')]))
+    const ids = (await following) as readonly { readonly event: Event }[]
+    expect(ids.map(({ event }) => event.aggregateId)).toEqual(['a', 'b', 'c'])
+    expect(await plainAll(log.follow(undefined, { limit: 0 }))).toEqual([])
     await orThrow(log.close())
   })
 

@@ -18,6 +18,8 @@ export interface FollowRequest {
   readonly from: Offset | undefined
   /** Empty: every event. */
   readonly query: readonly QueryItem[]
+  /** At most so many events; a Left does not count. */
+  readonly limit: number | undefined
   readonly signal: AbortSignal | undefined
   /** After how long WriterLost is told, once for each place where the log stands still; undefined for never. */
   readonly writerLostMs: number | undefined
@@ -38,21 +40,25 @@ export class FollowReader implements EventReader {
   private caughtUpAt: Offset | undefined
   /** Where WriterLost was told last. */
   private lostAt: Offset | undefined
+  /** How many events may still be handed out. */
+  private left: number
   private done = false
 
   constructor(store: Store, request: FollowRequest) {
     this.store = store
     this.request = request
     this.at = request.from
+    this.left = request.limit ?? Number.POSITIVE_INFINITY
     const { signal } = this.closing
     this.signal = request.signal === undefined ? signal : AbortSignal.any([signal, request.signal])
   }
 
   async next(): Promise<ReadBatch | undefined> {
-    while (!this.done) {
+    while (!this.done && this.left > 0) {
       const batch = this.reading === undefined ? await this.look() : await this.read(this.reading)
       if (batch !== undefined) return this.done ? undefined : this.handOut(batch)
     }
+    this.close()
     return undefined
   }
 
@@ -66,6 +72,7 @@ export class FollowReader implements EventReader {
   private handOut(batch: ReadBatch): ReadBatch {
     const last = batch.at(-1)
     if (last?._tag === 'Left' && endsFollowing(last.left)) this.close()
+    this.left -= batch.filter(({ _tag }) => _tag === 'Right').length
     return batch
   }
 
@@ -88,7 +95,8 @@ export class FollowReader implements EventReader {
       return [left(new InvalidOffset(at, `lies beyond the end of the log at ${end.right}`))]
     if (end.right <= at) return this.wait(at)
     const { query } = request
-    const reader = store.read({ from: at, until: end.right, query, limit: undefined, backwards: false, signal })
+    const limit = this.left === Number.POSITIVE_INFINITY ? undefined : this.left
+    const reader = store.read({ from: at, until: end.right, query, limit, backwards: false, signal })
     this.reading = { reader, end: end.right }
     return undefined
   }

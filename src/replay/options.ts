@@ -25,6 +25,8 @@ export interface ReplayOptions {
 export interface FollowOptions {
   /** Only the events that match. */
   readonly query?: Query | undefined
+  /** Ends behind so many events. */
+  readonly limit?: number | undefined
   /** Ends the iteration with Left(Aborted). */
   readonly signal?: AbortSignal | undefined
   /**

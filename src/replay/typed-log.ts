@@ -114,11 +114,15 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
    * for await (const { event } of orThrow(log.follow(log.end, { signal }))) console.log(event.eventType)
    */
   follow(from?: Offset, options: FollowOptions = {}): Replay<Recorded<A>> {
-    const { signal, onCaughtUp, writerLostMs = writerLostMsDefault } = options
-    const fault = offsetFault('from', from) ?? filterFault(options.query) ?? durationFault('writerLostMs', writerLostMs)
+    const { limit, signal, onCaughtUp, writerLostMs = writerLostMsDefault } = options
+    const fault =
+      offsetFault('from', from) ??
+      limitFault(limit) ??
+      filterFault(options.query) ??
+      durationFault('writerLostMs', writerLostMs)
     if (fault !== undefined) return this.replayOf(() => failedReader(new InvalidArgument(fault.argument, fault.reason)))
     const query = queryItems(options.query && copyOfQuery(options.query))
-    const request = { from, query, signal, writerLostMs, onCaughtUp }
+    const request = { from, query, limit, signal, writerLostMs, onCaughtUp }
     return this.replayOf(() => new FollowReader(this.store, request), signal)
   }
 
