@@ -15,6 +15,7 @@ import {
 } from './core/limit.ts'
 import { makeNodeDisk } from './disk/node.ts'
 import { makeSlot } from './disk/slot.ts'
+import { FolderCursors } from './log/cursors.ts'
 import { LocalStore } from './log/store.ts'
 import type { Clock, Entropy } from './port/clock.ts'
 import type { Disk } from './port/disk.ts'
@@ -72,6 +73,9 @@ export type { Clock, Entropy } from './port/clock.ts'
 export type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from './port/disk.ts'
 export type { KnownReader, ReaderStatus, UnreadableReader } from './port/cursor.ts'
 export type { AggregateSummary, Durability, RebuildOptions, Receipt, Recovery } from './port/store.ts'
+export type { Reader, ReaderRecovered } from './replay/reader.ts'
+export type { ListedReader, OpenReaderError, ReaderOptions } from './replay/registry.ts'
+export type { ReaderLag, SeekTarget } from './replay/seek.ts'
 export type { Replay, ReplayElement } from './replay/replay.ts'
 export type { Envelope, EventBody, NewRecorded, Recorded } from './replay/typed-event.ts'
 export type { AggregateOptions, AppendOptions, FollowOptions, ReplayOptions } from './replay/options.ts'
@@ -136,9 +140,10 @@ export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
       const clock = options.clock ?? systemClock
       const entropy = options.entropy ?? systemEntropy
       const disk = options.disk ?? makeNodeDisk({ nowMs: clock.nowMs })
+      const slot = makeSlot(disk)
       const opened = await LocalStore.open(resolve(folder), {
         disk,
-        slot: makeSlot(disk),
+        slot,
         clock,
         entropy,
         readOnly: options.readOnly ?? false,
@@ -149,7 +154,9 @@ export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
         syncEveryMs: options.sync?.everyMs
       })
       if (opened._tag === 'Left') return opened
-      return right(new EventLog<B>(opened.right, { codec: options.codec, newEventId: entropy.eventId }))
+      const cursors = new FolderCursors({ disk, slot, folder: resolve(folder), logId: opened.right.logId })
+      const readers = { cursors, clock, pid: process.pid }
+      return right(new EventLog<B>(opened.right, { codec: options.codec, newEventId: entropy.eventId, readers }))
     }
   }
 }

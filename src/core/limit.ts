@@ -37,6 +37,9 @@ export const pendingBytesDefault: number = 64 * 1024 * 1024
 /** Half of a batch that stands unchanged at the log's end for so many ms has lost its writer. */
 export const writerLostMsDefault = 10_000
 
+/** A durable reader says so often that it is alive, in ms. */
+export const heartbeatMsDefault = 10_000
+
 /** The index of the active segment is saved every so many bytes of frames: what a crash leaves to be scanned. */
 export const checkpointBytesDefault: number = 8 * 1024 * 1024
 

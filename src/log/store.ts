@@ -147,6 +147,11 @@ export class LocalStore implements Store {
     return right(new LocalStore(opened.right, options, { writer, marker: marker.right, lock, stopTimer }))
   }
 
+  /** The log's own number, the same in every segment. */
+  get logId(): number {
+    return this.catalog.options.logId
+  }
+
   end(): Offset {
     return this.catalog.end() as Offset
   }

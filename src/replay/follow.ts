@@ -115,6 +115,6 @@ export class FollowReader implements EventReader {
 }
 
 /** Behind damage, and when the writer is lost, there may be more. */
-function endsFollowing(error: ReplayError): boolean {
+export function endsFollowing(error: ReplayError): boolean {
   return error._tag !== 'Corrupt' && error._tag !== 'InvalidStored' && error._tag !== 'WriterLost'
 }

@@ -78,8 +78,12 @@ export function filterFault(query: unknown): ArgumentFault | undefined {
   return reason === undefined ? undefined : { argument: 'query', reason }
 }
 
+/** The longest that a timer can wait. */
+const durationMsMax = 0x7fff_ffff
+
 export function durationFault(argument: string, ms: number): ArgumentFault | undefined {
-  return Number.isSafeInteger(ms) && ms > 0 ? undefined : { argument, reason: `is not a number of ms from 1: ${ms}` }
+  const isOne = Number.isSafeInteger(ms) && ms > 0 && ms <= durationMsMax
+  return isOne ? undefined : { argument, reason: `is not an integer from 1 to ${durationMsMax} ms: ${String(ms)}` }
 }
 
 export function limitFault(limit: number | undefined): ArgumentFault | undefined {

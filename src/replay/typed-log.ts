@@ -10,6 +10,7 @@ import {
   type AppendError,
   type Closed,
   type DiskError,
+  type Locked,
   type Poisoned,
   type ReadOnly
 } from '../core/error.ts'
@@ -17,6 +18,7 @@ import { AnyEvent, type StoredEvent } from '../core/event.ts'
 import { writerLostMsDefault } from '../core/limit.ts'
 import { copyOfQuery, queryFault, queryItems, type Query } from '../core/query.ts'
 import type { Aborted, Corrupt, InvalidOffset, ReplayError } from '../core/read-error.ts'
+import type { UnreadableReader } from '../port/cursor.ts'
 import type { AggregateSummary, EventReader, ReadRequest, Receipt, Recovery, Store } from '../port/store.ts'
 import type { Durability, RebuildOptions } from '../port/store.ts'
 import { AggregateReader } from './aggregate.ts'
@@ -34,24 +36,31 @@ import {
   limitFault,
   offsetFault
 } from './request.ts'
+import type { Reader } from './reader.ts'
+import { ReaderRegistry, type ListedReader, type OpenReaderError } from './registry.ts'
+import type { ReaderOptions, ReaderParts } from './registry.ts'
 import { decodingReader, type EventBody, type NewRecorded, type Recorded } from './typed-event.ts'
 
 export interface TypedLogOptions<A> {
   readonly codec: t.Type<A, unknown, unknown> | undefined
   /** The id of an event that comes without one. */
   readonly newEventId: () => string
+  readonly readers: ReaderParts
 }
 
 export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposable {
   private readonly store: Store
   private readonly codec: t.Type<A, unknown, unknown>
   private readonly newEventId: () => string
+  private readonly registry: ReaderRegistry<Recorded<A>>
+  private closing: Promise<Either<Poisoned | DiskError, void>> | undefined
 
   constructor(store: Store, options: TypedLogOptions<A>) {
     this.store = store
     // Without a codec A is EventBody, which every stored event is.
     this.codec = options.codec ?? (AnyEvent as unknown as t.Type<A, unknown, unknown>)
     this.newEventId = options.newEventId
+    this.registry = new ReaderRegistry(store, options.readers, (source) => decodingReader(source, this.codec))
   }
 
   /** Where the next event will stand. */
@@ -238,13 +247,47 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     return () => Promise.resolve(left(new InvalidArgument(fault.argument, fault.reason)))
   }
 
-  /** Waits for what was accepted, syncs it, and gives everything back. May be called again. */
+  /**
+   * Opens the durable reader of this name, which goes on where it was committed last, or makes it. One process at a time
+   * may have a name; another one gets Locked. Works on a log that was opened with readOnly too.
+   * @example
+   * await using reader = await orThrow(log.reader('mailer', { query: { types: ['OrderPlaced'] } }))
+   * for await (const { event, nextOffset } of orThrow(reader)) {
+   *   await send(event)
+   *   await orThrow(reader.commit(nextOffset))
+   * }
+   */
+  reader(name: string, options: ReaderOptions = {}): TaskEither<OpenReaderError, Reader<Recorded<A>>> {
+    return () => this.registry.open(name, options)
+  }
+
+  /** Every durable reader of the log, of any process, by name. One whose file cannot be read is listed with the error. */
+  readers(): TaskEither<DiskError | Closed, readonly (ListedReader | UnreadableReader)[]> {
+    return () => this.registry.list()
+  }
+
+  /** Forgets a durable reader, readable or not; Locked while somebody has it open. Fine if there is none. */
+  removeReader(name: string): TaskEither<InvalidArgument | Locked | DiskError | Closed, void> {
+    return () => this.registry.remove(name)
+  }
+
+  /** Waits for what was accepted, syncs it, closes the readers, and gives everything back. May be called again. */
   close(): TaskEither<Poisoned | DiskError, void> {
-    return () => this.store.close()
+    return () => {
+      this.closing ??= this.closeOnce()
+      return this.closing
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return orThrow(this.close())
+  }
+
+  private async closeOnce(): Promise<Either<Poisoned | DiskError, void>> {
+    const closed = await this.store.close()
+    // Behind the log: what their cursors rest on is on disk now, and they say so.
+    const readers = await this.registry.close()
+    return closed._tag === 'Left' ? closed : readers
   }
 
   private appendAt(
