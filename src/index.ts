@@ -19,6 +19,8 @@ import { FolderCursors } from './log/cursors.ts'
 import { LocalStore } from './log/store.ts'
 import type { Clock, Entropy } from './port/clock.ts'
 import type { Disk } from './port/disk.ts'
+import { Merge, type MergeOptions } from './replay/merge.ts'
+import type { Source } from './replay/merge-source.ts'
 import type { EventBody } from './replay/typed-event.ts'
 import { TypedLog } from './replay/typed-log.ts'
 
@@ -58,6 +60,7 @@ export type {
 export type { CorruptReason, DamagedRegion, ReplayError, StorageError } from './core/read-error.ts'
 export { AnyEvent } from './core/event.ts'
 export type { Event, NewEvent, StoredEvent } from './core/event.ts'
+export { SourceFailed } from './replay/merge-source.ts'
 export { orThrow } from './replay/or-throw.ts'
 export type { Query, QueryItem } from './core/query.ts'
 export { channels } from './port/channel.ts'
@@ -76,6 +79,8 @@ export type { AggregateSummary, Durability, RebuildOptions, Receipt, Recovery } 
 export type { Reader, ReaderRecovered } from './replay/reader.ts'
 export type { ListedReader, OpenReaderError, ReaderOptions } from './replay/registry.ts'
 export type { ReaderLag, SeekTarget } from './replay/seek.ts'
+export type { Merge, MergedEvent, MergeElement, MergeOptions } from './replay/merge.ts'
+export type { Source } from './replay/merge-source.ts'
 export type { Replay, ReplayElement } from './replay/replay.ts'
 export type { Envelope, EventBody, NewRecorded, Recorded } from './replay/typed-event.ts'
 export type { AggregateOptions, AppendOptions, FollowOptions, ReplayOptions } from './replay/options.ts'
@@ -110,6 +115,15 @@ const systemClock: Clock = {
   every: (periodMs, task) => {
     const timer = setInterval(task, periodMs)
     timer.unref()
+    return () => clearInterval(timer)
+  }
+}
+
+/** Keeps the process alive, unlike the log's: a merge asks it only while somebody waits for what is there already. */
+const mergeClock: Clock = {
+  nowMs: systemClock.nowMs,
+  every: (periodMs, task) => {
+    const timer = setInterval(task, periodMs)
     return () => clearInterval(timer)
   }
 }
@@ -159,6 +173,20 @@ export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
       return right(new EventLog<B>(opened.right, { codec: options.codec, newEventId: entropy.eventId, readers }))
     }
   }
+}
+
+/**
+ * Several sources as one stream, in the order of their timestamps; of equal ones the source decides whose name is less.
+ * Without a watermark the result depends on the sources alone. Sources can be added and removed while it runs.
+ * @example
+ * const merged = merge([
+ *   { name: 'orders', events: orders.replay() },
+ *   { name: 'payments', events: payments.replay() }
+ * ])
+ * for await (const { source, event } of orThrow(merged)) console.log(source, event.eventType)
+ */
+export function merge<const S extends Source>(sources: readonly S[], options: MergeOptions = {}): Merge<S> {
+  return new Merge(sources, options, mergeClock)
 }
 
 function optionFault(folder: string, options: Omit<OpenOptions<unknown>, 'codec'>): InvalidArgument | undefined {
