@@ -76,10 +76,13 @@ export class Lane {
   pull(): void {
     if (this.state !== 'idle' || this.head !== undefined) return
     this.state = 'pulling'
-    void this.ask().then(
-      (step) => this.arrive(step),
-      (error: unknown) => this.fail(error)
-    )
+    try {
+      this.iterator ??= this.events[Symbol.asyncIterator]()
+      this.iterator.next().then(this.arrive, this.fail)
+    } catch (error) {
+      // Not at once: whoever pulls is not to be interrupted.
+      void Promise.resolve(error).then(this.fail)
+    }
   }
 
   /**
@@ -98,12 +101,7 @@ export class Lane {
     return this.thrown
   }
 
-  private async ask(): Promise<IteratorResult<Head['element']>> {
-    this.iterator ??= this.events[Symbol.asyncIterator]()
-    return this.iterator.next()
-  }
-
-  private arrive(step: IteratorResult<Head['element']>): void {
+  private readonly arrive = (step: IteratorResult<Head['element']>): void => {
     if (this.state === 'closed') return
     this.state = step.done === true ? 'ended' : 'idle'
     if (step.done !== true) {
@@ -114,7 +112,7 @@ export class Lane {
     this.changed()
   }
 
-  private fail(error: unknown): void {
+  private readonly fail = (error: unknown): void => {
     this.thrown = [...this.thrown, error]
     if (this.state === 'closed') return
     this.state = 'ended'
