@@ -81,6 +81,7 @@ export type { ListedReader, OpenReaderError, ReaderOptions } from './replay/regi
 export type { ReaderLag, SeekTarget } from './replay/seek.ts'
 export type { Merge, MergedEvent, MergeElement, MergeOptions } from './replay/merge.ts'
 export type { Source } from './replay/merge-source.ts'
+export type { ReadableOf, ReadableOptions } from './replay/readable.ts'
 export type { Replay, ReplayElement } from './replay/replay.ts'
 export type { Envelope, EventBody, NewRecorded, Recorded } from './replay/typed-event.ts'
 export type { AggregateOptions, AppendOptions, FollowOptions, ReplayOptions } from './replay/options.ts'

@@ -2,10 +2,12 @@
 // its own and gives it back when it ends, breaks or throws. The iterators are written by hand: a step costs about
 // half of what an async generator takes.
 
+import type { Readable } from 'node:stream'
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { ReplayError } from '../core/read-error.ts'
 import type { StoredEvent } from '../core/event.ts'
 import type { EventReader } from '../port/store.ts'
+import { BatchReadable, type ReadableOf, type ReadableOptions } from './readable.ts'
 
 /** An element of a replay: an event, or what stands in its place. */
 export type ReplayElement<E> = Either<ReplayError, StoredEvent<E>>
@@ -40,6 +42,18 @@ export class Replay<E> implements AsyncIterable<ReplayElement<E>> {
    */
   readBatches(): AsyncIterable<readonly ReplayElement<E>[]> {
     return { [Symbol.asyncIterator]: () => batchesOf(this.open()) }
+  }
+
+  /**
+   * The events as a stream of Node's, in object mode. The first error destroys it, when all that stood before it has been
+   * consumed; with `either` the stream has events and errors as they come, and none of them ends it.
+   * @example await pipeline(log.replay().toReadable(), toLines, createWriteStream('events.jsonl'))
+   */
+  toReadable(options?: ReadableOptions & { readonly either?: false | undefined }): ReadableOf<StoredEvent<E>>
+  toReadable(options: ReadableOptions & { readonly either: true }): ReadableOf<ReplayElement<E>>
+  toReadable(options: ReadableOptions = {}): ReadableOf<StoredEvent<E>> | ReadableOf<ReplayElement<E>> {
+    const stream: Readable = new BatchReadable({ open: this.open, signal: this.signal }, options)
+    return stream
   }
 }
 
