@@ -1,6 +1,7 @@
 // Merge as a program meets it: real logs, live ones too, types that tell the sources apart, commits, and every way in
 // which it ends. What comes in which order is held by property-tests/merge.test.ts.
 
+import { getEventListeners } from 'node:events'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { describe, expect, expectTypeOf, it } from 'vitest'
@@ -247,7 +248,18 @@ describe('an abort', () => {
     const aborting = new AbortController()
     const merged = merge([source], { signal: aborting.signal })
     expect(await all(merged)).toHaveLength(1)
+    expect(getEventListeners(aborting.signal, 'abort')).toEqual([])
     aborting.abort()
+    expect(await merged.next()).toEqual({ done: true, value: undefined })
+  })
+
+  it('that nobody was told yet is not told after a return', async () => {
+    const aborting = new AbortController()
+    const merged = merge([new LabSource('a', series('a', 1, 2))], { signal: aborting.signal })
+    await merged.next()
+    expect(getEventListeners(aborting.signal, 'abort')).toHaveLength(1)
+    aborting.abort()
+    expect(await merged.return()).toEqual({ done: true, value: undefined })
     expect(await merged.next()).toEqual({ done: true, value: undefined })
   })
 })

@@ -228,6 +228,17 @@ describe('an end before the end', () => {
     expect(taken.slice(0, 7)).toEqual([0, 1, 2, 3, 4, 5, 6])
     expect(taken.length).toBeLessThanOrEqual(9)
     expect(batches.closed).toBe(1)
+    // The abort may come while the batch is read that ends with it.
+    const late = new AbortController()
+    const last = new Batches([...batchesOf(2), [right(stored(2)), left(new Aborted('enough'))]], late.signal)
+    const elements: unknown[] = []
+    const reading = last.replay.toReadable({ either: true, highWaterMark: 1 })
+    reading.on('readable', () => {
+      for (let element: unknown = reading.read(); element !== null; element = reading.read()) elements.push(element)
+      if (elements.length === 2) late.abort()
+    })
+    await finished(reading)
+    expect(elements).toEqual([right(stored(0)), right(stored(1)), left(expect.objectContaining({ _tag: 'Aborted' }))])
     const early = new Batches([[left(new Aborted('early'))]], AbortSignal.abort())
     await expect(all(early.replay.toReadable())).rejects.toMatchObject({ _tag: 'Aborted' })
     const { log } = await logOf(3)
