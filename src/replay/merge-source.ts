@@ -24,7 +24,7 @@ export interface Source<E = unknown, R extends StoredEvent<unknown> = StoredEven
    * waits. Those of this library do, an async generator that waits for something does not.
    */
   readonly events: AsyncIterable<Either<E, R>>
-  /** How far the source's consumer has come; a durable reader's own `commit`. */
+  /** A durable reader's own: `(offset) => reader.commit(offset)`. */
   readonly commit?: ((offset: Offset) => TaskEither<C, unknown>) | undefined
 }
 

@@ -141,8 +141,9 @@ export class Merge<S extends Source> implements AsyncIterableIterator<MergeEleme
   }
 
   /**
-   * Closes a source and goes on without it; what it has read and not handed out is left to its next reader, and what it
-   * has handed out can be committed by the source itself only. Fine if there is no such source.
+   * Closes a source and goes on without it. The one element that may have been read ahead is dropped: a durable reader
+   * has it again when it is opened anew. What was handed out can be committed by the source itself only. Fine if there
+   * is no such source.
    */
   remove(name: S['name']): TaskEither<never, void> {
     return async () => {
@@ -158,7 +159,7 @@ export class Merge<S extends Source> implements AsyncIterableIterator<MergeEleme
   }
 
   /**
-   * Hands an offset to the source's own `commit`: of an event that has been dealt with, as the source demands it.
+   * Hands an offset to the source's own `commit`: for a durable reader the `nextOffset` of an event that is handled.
    * InvalidArgument: there is no such source, or it has no `commit`.
    * @example await orThrow(merged.commit(element.source, element.nextOffset))
    */
