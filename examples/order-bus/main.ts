@@ -36,7 +36,7 @@ async function runBus(shop: Shop, start: View, count: number): Promise<View> {
       { name: 'payments', events: payments, commit: (offset) => payments.commit(offset) },
       { name: 'shipping', events: shipping, commit: (offset) => shipping.commit(offset) }
     ],
-    // Mostly two of the three have nothing to say: an event waits for them so long, and no longer.
+    // Mostly two of the three have nothing to say: an event waits for them about so long, and no longer.
     { watermark: { lagMs: 100 } }
   )
   let view = start

@@ -14,28 +14,36 @@ export interface Place {
 export interface Situation<P extends Place> {
   /** The foremost elements of the sources that have one. */
   readonly heads: Iterable<P>
-  /** Whether a source that has not ended has no head yet. */
-  readonly isIncomplete: boolean
+  /** When the last of the others was asked, of those that have not ended; undefined when all have a head. */
+  readonly askedMs: number | undefined
   /** The furthest place that was handed out. */
   readonly front: Place | undefined
-  /** Up to this timestamp nobody is waited for; undefined for never. An error may stand at −Infinity. */
-  readonly watermarkMs: number | undefined
+  readonly nowMs: number
+  /** How long a source without a head is waited for; undefined for ever. */
+  readonly lagMs: number | undefined
 }
 
-/** `untilMs`: the watermark at which `head` would be handed out. */
+/** `untilMs`: when what there is will be handed out, if nothing comes before it. */
 export type Choice<P extends Place> =
   | { readonly act: 'handOut'; readonly head: P; readonly late: boolean }
   | { readonly act: 'wait'; readonly untilMs: number | undefined }
   | { readonly act: 'end' }
 
-/** The next step. An element behind which others were handed out already is late, and not held back any longer. */
-export function choose<P extends Place>({ heads, isIncomplete, front, watermarkMs }: Situation<P>): Choice<P> {
+/**
+ * The next step. An element behind which others were handed out already is late, and not held back any longer. Another
+ * one waits for those without a head, until they have been silent for `lagMs`: since its timestamp, and since they were
+ * asked. The latter is for sources that have a past to read: its timestamps have gone by long ago, and still each of
+ * them needs a moment for the next event.
+ */
+export function choose<P extends Place>({ heads, askedMs, front, nowMs, lagMs }: Situation<P>): Choice<P> {
   let head: P | undefined
   for (const other of heads) if (head === undefined || precedes(other, head)) head = other
-  if (head === undefined) return isIncomplete ? { act: 'wait', untilMs: undefined } : { act: 'end' }
+  if (head === undefined) return askedMs === undefined ? { act: 'end' } : { act: 'wait', untilMs: undefined }
   const late = front !== undefined && precedes(head, front)
-  const isDue = late || !isIncomplete || (watermarkMs !== undefined && head.timestampMs <= watermarkMs)
-  return isDue ? { act: 'handOut', head, late } : { act: 'wait', untilMs: head.timestampMs }
+  if (late || askedMs === undefined) return { act: 'handOut', head, late }
+  if (lagMs === undefined) return { act: 'wait', untilMs: undefined }
+  const untilMs = Math.max(head.timestampMs, askedMs) + lagMs
+  return untilMs <= nowMs ? { act: 'handOut', head, late } : { act: 'wait', untilMs }
 }
 
 /** The further of the two. */

@@ -53,6 +53,8 @@ export class Lane {
   head: Head | undefined
   /** What the source threw; a list, since also undefined can be thrown. */
   thrown: readonly unknown[] = []
+  /** When the source was asked last. */
+  askedMs = 0
   private state: 'idle' | 'pulling' | 'ended' | 'closed' = 'idle'
   private readonly events: Source['events']
   private readonly changed: () => void
@@ -73,9 +75,10 @@ export class Lane {
   }
 
   /** Asks the source for its next element, if there is none and it has not been asked. */
-  pull(): void {
+  pull(nowMs: number): void {
     if (this.state !== 'idle' || this.head !== undefined) return
     this.state = 'pulling'
+    this.askedMs = nowMs
     try {
       this.iterator ??= this.events[Symbol.asyncIterator]()
       this.iterator.next().then(this.arrive, this.fail)

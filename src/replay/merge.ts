@@ -7,9 +7,9 @@
 // - Sources are asked only while a request waits, each for one element at a time: what is read ahead is one head a
 //   source, and the batch behind it that the source itself holds. Requests are served in the order of the calls.
 // - Without a watermark an element goes out when every source that has not ended has a head: then the result depends on
-//   the sources alone, and a silent source holds up all others. With one, an element goes out at the latest when the
-//   clock is `lagMs` past its timestamp: what then comes from before the front goes out at once, marked late. A source
-//   that is added while the merge runs may bring late elements too.
+//   the sources alone, and a silent source holds up all others. With one, a source is waited for until it has been
+//   silent for `lagMs`, since the element's timestamp and since it was asked: what then comes from before the front goes
+//   out at once, marked late. A source that is added while the merge runs may bring late elements too.
 // - Every element is handed out once, or never when the merge ends or its source is removed before.
 //
 // How it ends, and what becomes of the sources: each is closed once, however it ends.
@@ -55,8 +55,9 @@ export type MergeElement<S extends Source> = Either<
 
 export interface MergeOptions {
   /**
-   * How long a silent source is waited for: an element goes out when every source has one, or when the clock is `lagMs`
-   * past its timestamp. Without it every source is waited for, however long.
+   * How long a silent source is waited for: an element goes out when every source has one, or when those that have none
+   * have been silent for `lagMs`, since the element's timestamp by the clock and since they were asked. Without it every
+   * source is waited for, however long.
    */
   readonly watermark?: { readonly lagMs: number; readonly clock?: Clock | undefined } | undefined
   readonly signal?: AbortSignal | undefined
@@ -79,8 +80,8 @@ export class Merge<S extends Source> implements AsyncIterableIterator<MergeEleme
   private readonly commits = new Map<string, Source['commit']>()
   private readonly requests: Request<MergeElement<S>>[] = []
   private front: Place | undefined
-  /** Only grows, whatever the clock does; undefined without a watermark. */
-  private watermarkMs: number | undefined
+  /** What the clock said last. Only grows, whatever the clock does. */
+  private nowMs = Number.NEGATIVE_INFINITY
   private alarm: { readonly untilMs: number; readonly stop: () => void } | undefined
   /** Set when the merge has ended; resolves when the sources are closed. */
   private closing: Promise<void> | undefined
@@ -194,21 +195,19 @@ export class Merge<S extends Source> implements AsyncIterableIterator<MergeEleme
 
   /** Asks the sources that have no head, and decides by those that have. */
   private look(): Choice<Head> {
+    const { watermark } = this.options
+    if (watermark !== undefined) this.nowMs = Math.max(this.nowMs, this.clock.nowMs())
+    const { front, nowMs } = this
     const heads: Head[] = []
-    let isIncomplete = false
+    let askedMs: number | undefined
     for (const lane of this.lanes.values()) {
       if (lane.thrown.length > 0) return { act: 'end' }
-      lane.pull()
+      lane.pull(nowMs)
       if (lane.head !== undefined) heads.push(lane.head)
       else if (lane.isOver) this.lanes.delete(lane.name)
-      else isIncomplete = true
+      else askedMs = Math.max(askedMs ?? lane.askedMs, lane.askedMs)
     }
-    const { watermark } = this.options
-    if (watermark !== undefined && isIncomplete) {
-      const nowMs = this.clock.nowMs() - watermark.lagMs
-      this.watermarkMs = Math.max(this.watermarkMs ?? nowMs, nowMs)
-    }
-    return choose({ heads, isIncomplete, front: this.front, watermarkMs: this.watermarkMs })
+    return choose({ heads, askedMs, front, nowMs, lagMs: watermark?.lagMs })
   }
 
   private handOut(head: Head, late: boolean): void {
@@ -221,13 +220,12 @@ export class Merge<S extends Source> implements AsyncIterableIterator<MergeEleme
     this.requests.shift()?.resolve({ done: false, value: value as MergeElement<S> })
   }
 
-  /** Looks again when the watermark reaches `untilMs`; without one, when a source has something to say. */
+  /** Looks again at `untilMs`, and when a source has something to say. */
   private sleep(untilMs: number | undefined): void {
-    const { watermark } = this.options
-    if (watermark === undefined || untilMs === undefined) return this.wake()
     if (this.alarm?.untilMs === untilMs) return
     this.wake()
-    const delayMs = Math.ceil(untilMs + watermark.lagMs - this.clock.nowMs())
+    if (untilMs === undefined) return
+    const delayMs = Math.ceil(untilMs - this.clock.nowMs())
     const stop = this.clock.every(Math.min(Math.max(delayMs, 1), delayMsMax), () => {
       this.wake()
       this.advance()
