@@ -21,9 +21,7 @@ const u32 = fc.nat({ max: 0xffff_ffff })
 const print = fc.option(u32, { nil: undefined })
 
 /** Three offsets in order: floor, certain, cursor. */
-const offsets = fc
-  .tuple(fc.maxSafeNat(), fc.maxSafeNat(), fc.maxSafeNat())
-  .map((three) => three.sort((a, b) => a - b))
+const offsets = fc.tuple(fc.maxSafeNat(), fc.maxSafeNat(), fc.maxSafeNat()).map((three) => three.sort((a, b) => a - b))
 
 const notes = fc
   .record({ offsets, cursorPrint: print, certainPrint: print, heartbeatMs: fc.maxSafeNat(), heartbeatEveryMs: u32 })

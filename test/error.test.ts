@@ -29,6 +29,7 @@ const samples: {
   ],
   EventIdConflict: [new errors.EventIdConflict('e-1', Offset(77)), ['e-1', '77'], false],
   NotFound: [new errors.NotFound('/log'), ['/log'], false],
+  BadTrim: [new errors.BadTrim('/log/8.trim', 'checksum'), ['/log/8.trim', 'checksum', 'repair'], false],
   BadSegment: [new errors.BadSegment('/log/0', 'has no magic'), ['/log/0', 'has no magic'], false],
   UnsupportedVersion: [
     new errors.UnsupportedVersion({ path: '/log/0', version: 9, supported: 1 }),
@@ -114,6 +115,7 @@ describe('the union', () => {
         case 'Locked':
           return 'wait'
         case 'BadSegment':
+        case 'BadTrim':
         case 'ForeignSegment':
         case 'BadCursor':
         case 'Corrupt':

@@ -10,6 +10,7 @@ import {
   type VersionCondition
 } from '../src/index.ts'
 import { liveMutants, type Mutant } from './store-live-mutants.ts'
+import { trimMutants } from './store-trim-mutants.ts'
 import type { EventReader, ReadBatch, ReadRequest, Store } from '../src/port/store.ts'
 
 type Overrides = Partial<Store>
@@ -29,6 +30,9 @@ export function broken(store: Store, overrides: Overrides): Store {
     grown: (after, options) => store.grown(after, options),
     fingerprint: (offset) => store.fingerprint(offset),
     count: (query, from) => store.count(query, from),
+    trimmedVersion: (id) => store.trimmedVersion(id),
+    segments: () => store.segments(),
+    trim: (before) => store.trim(before),
     aggregates: (prefix) => store.aggregates(prefix),
     seekVersion: (id, version) => store.seekVersion(id, version),
     offsetAt: (time) => store.offsetAt(time),
@@ -212,6 +216,7 @@ export const mutants: readonly Mutant[] = [
     })
   },
   ...liveMutants,
+  ...trimMutants,
   {
     law: 'a read of any range',
     mutant: 'backwards, `from` is inclusive',

@@ -135,6 +135,25 @@ export class BadSegment extends ChronicleError {
   }
 }
 
+/**
+ * The file that keeps the versions of aggregates whose events were trimmed cannot be read, and the events are gone. The
+ * log is not opened for writing, since versions would begin again; for reading it is.
+ */
+export class BadTrim extends ChronicleError {
+  readonly _tag = 'BadTrim'
+  readonly code = 'CHRONICLE_BAD_TRIM'
+  readonly path: string
+  readonly reason: string
+  constructor(path: string, reason: string) {
+    super(
+      `${path}, which keeps the versions of trimmed aggregates, cannot be used: ${reason}; restore it from a copy, or ` +
+        'let chronicle repair make a new one and tell what is lost'
+    )
+    this.path = path
+    this.reason = reason
+  }
+}
+
 /** The segment was written by a later version of the format. */
 export class UnsupportedVersion extends ChronicleError {
   readonly _tag = 'UnsupportedVersion'
@@ -325,6 +344,7 @@ export type DiskError = DiskFull | DiskFailed
 export type OpenError =
   | NotFound
   | BadSegment
+  | BadTrim
   | UnsupportedVersion
   | ForeignSegment
   | Locked

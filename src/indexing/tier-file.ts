@@ -71,6 +71,10 @@ export class TierFile implements TierSource {
     return left(new IndexDamaged(path, `content: it ends at ${reader.right.trailer.end}`))
   }
 
+  get path(): string {
+    return this.#file.path
+  }
+
   /** Idempotent. Every later lookup answers with the disk's EBADF. */
   close(): void {
     this.#file.close()

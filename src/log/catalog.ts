@@ -5,16 +5,18 @@
 //   checkpoint's file where there is one.
 // - A sealed segment's index covers it wholly: [base, end). It is a file, or an ActiveIndex where the file cannot be
 //   written (a reader, a full disk).
+// - The log begins at `first`: what was before it has been trimmed, and an array of segments that somebody still holds
+//   may have what this one has no more.
 // - An index that turns out damaged is never believed: it is rebuilt from its segment, and the question asked again.
 
 import { left, right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
-import type { DiskError } from '../core/error.ts'
-import type { DamagedRegion } from '../core/read-error.ts'
+import { DiskFailed, type DiskError } from '../core/error.ts'
 import { IndexDamaged, type IndexError, type SegmentIndex } from '../indexing/segment-index.ts'
 import { IndexFile } from '../indexing/index-file.ts'
 import { FilterMemory } from '../indexing/key-filter.ts'
 import { TierFile } from '../indexing/tier-file.ts'
+import type { TrimFile } from '../indexing/trim-file.ts'
 import { LayeredIndex } from '../indexing/layered-index.ts'
 import { MemoryIndex, type ActiveIndex } from '../indexing/memory-index.ts'
 import type { QueryItem } from '../core/query.ts'
@@ -23,6 +25,7 @@ import type { Slot } from '../port/slot.ts'
 import { extendIndex } from './index-scan.ts'
 import { indexName, type Segment } from './segment.ts'
 import { Tiers } from './tiers.ts'
+import { TrimRecord } from './trim-record.ts'
 
 /** A sealed segment whose index must be rebuilt before the question can be answered. */
 export class StaleIndex {
@@ -47,9 +50,12 @@ export interface CatalogOptions {
 
 export class Catalog {
   readonly options: CatalogOptions
-  readonly segments: Segment[] = []
   /** What lookups keep of all indexes' filters. */
   private readonly memory = new FilterMemory()
+  /** Replaced as a whole when segments are trimmed, so that who walks through it is not disturbed. */
+  segments: Segment[] = []
+  /** What is known of what was trimmed. */
+  readonly trimmed: TrimRecord = new TrimRecord()
   private readonly tiers: Tiers
   /** Versions found in sealed segments; emptied when a segment is sealed, since it supersedes them. */
   private readonly sealedVersions = new Map<string, number>()
@@ -57,6 +63,8 @@ export class Catalog {
   private readonly rebuilding = new Map<Segment, Promise<Either<DiskError, void>>>()
   /** Files that others have taken the place of; a reader that was left in the middle of one may have kept it open. */
   private readonly retired: IndexFile[] = []
+  /** Merges and trims go one after the other: each takes files away that the other may be reading. */
+  private turns: Promise<unknown> = Promise.resolve()
   private closed = false
 
   constructor(options: CatalogOptions) {
@@ -73,7 +81,7 @@ export class Catalog {
 
   /** Where the first event that is kept stands. */
   get first(): number {
-    return 0
+    return this.trimmed.first
   }
 
   /** Where the log ends. */
@@ -107,12 +115,17 @@ export class Catalog {
   ): Either<DiskError | StaleIndex, T> {
     const answer = question(segment.index)
     if (answer._tag === 'Right') return answer
-    return left(answer.left._tag === 'IndexDamaged' ? new StaleIndex(segment) : answer.left)
+    if (answer.left._tag !== 'IndexDamaged') return left(answer.left)
+    // What was trimmed cannot be built anew.
+    const gone = segment.trimmed === true
+    return left(
+      gone ? new DiskFailed({ operation: 'read', path: segment.path, errno: 'ENOENT' }) : new StaleIndex(segment)
+    )
   }
 
   /**
-   * The aggregate's version, 0 when it has no event. Sealed segments are asked from the newest to the oldest.
-   * StaleIndex: rebuild that segment's index, then ask again.
+   * The aggregate's version, 0 when it never had an event. Sealed segments are asked from the newest to the oldest, then
+   * the record of what was trimmed. StaleIndex: rebuild that segment's index, then ask again.
    */
   version(aggregateId: string): Either<DiskError | StaleIndex, number> {
     const active = this.ask(this.active(), (index) => index.version(aggregateId))
@@ -134,28 +147,14 @@ export class Catalog {
         version = found.right
       }
     }
+    if (version === 0) {
+      const before = this.trimmed.version(aggregateId)
+      if (before._tag === 'Left') return before
+      version = before.right
+    }
     if (this.sealedVersions.size >= versionCacheMax) this.sealedVersions.clear()
     this.sealedVersions.set(aggregateId, version)
     return right(version)
-  }
-
-  /**
-   * The newest event from `since` on that matches one of the items, or undefined; segments are asked from the newest
-   * to the oldest. StaleIndex: rebuild that segment's index, then ask again.
-   */
-  lastMatch(items: readonly QueryItem[], since: number): Either<DiskError | StaleIndex, number | undefined> {
-    // Mostly the answer lies in the active segment, and nobody else need be asked.
-    let without: ReadonlySet<number> | undefined
-    for (let place = this.segments.length - 1; place >= 0; place--) {
-      const segment = this.segments[place] as Segment
-      if (segment.end <= since) break
-      if (segment !== this.active()) without ??= this.without(items)
-      if (without?.has(segment.base) === true) continue
-      const found = this.ask(segment, (index) => index.select(items, since))
-      if (found._tag === 'Left') return found
-      if (found.right.length > 0) return right(found.right.at(-1))
-    }
-    return right(undefined)
   }
 
   /** Asks a segment's index, and rebuilds it when it turns out damaged. */
@@ -202,7 +201,7 @@ export class Catalog {
     this.tiers.dropOver(segment)
     const index = new MemoryIndex({ logId, base })
     const opened = disk.open(segment.path, 'read')
-    if (opened._tag === 'Left') return opened
+    if (opened._tag === 'Left') return segment.trimmed === true ? right(undefined) : opened
     const file = opened.right
     try {
       while (index.end < segment.end) {
@@ -215,18 +214,6 @@ export class Catalog {
     this.replaceIndex(segment, index)
     if (!readOnly && segment !== this.active()) await this.saveSealed(segment)
     return right(undefined)
-  }
-
-  /** Takes the files that the writer has made meanwhile in the place of indexes that a reader had to build. */
-  adoptIndexes(): void {
-    for (const segment of this.sealed()) {
-      if (segment.index instanceof IndexFile) continue
-      const opened = this.openIndex(segment.base, segment.end)
-      if (opened._tag === 'Left') continue
-      const { end, lastFrameCrc } = opened.right
-      if (end === segment.end && lastFrameCrc === segment.index.lastFrameCrc) this.replaceIndex(segment, opened.right)
-      else opened.right.close()
-    }
   }
 
   /** The index of the active segment, which grows with it. */
@@ -243,7 +230,7 @@ export class Catalog {
    */
   async saveSealed(segment: Segment): Promise<DiskError | undefined> {
     const { index } = segment
-    if (index instanceof IndexFile) return undefined
+    if (index instanceof IndexFile || segment.trimmed === true) return undefined
     assert(index.end === segment.end, 'the index of a sealed segment covers it')
     const saved = await this.saveIndex(index as ActiveIndex)
     if (saved._tag === 'Left') return this.afterFailedSave(segment, saved.left)
@@ -308,7 +295,31 @@ export class Catalog {
    * what went wrong.
    */
   mergeTiers(isStopped: () => boolean): Promise<DiskError | undefined> {
-    return this.tiers.merge(this.sealed(), isStopped)
+    return this.inTurn(() => this.tiers.merge(this.sealed(), isStopped))
+  }
+
+  /** Does what takes files away, or needs them to stay, when nothing else of the kind is under way. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.turns.then(work)
+    this.turns = done.catch(() => {})
+    return done
+  }
+
+  /** From now on the log begins where `trim` says; resolves to the segments before it when nobody writes an index of them. */
+  async beginAt(trim: TrimFile): Promise<readonly Segment[]> {
+    this.trimmed.replace(trim)
+    const gone = this.segments.filter(({ base }) => base < this.first)
+    this.segments = this.segments.slice(gone.length)
+    for (const segment of gone) {
+      segment.trimmed = true
+      const file = fileOf(segment.index)
+      if (file === undefined) continue
+      file.retire()
+      this.retired.push(file)
+    }
+    this.tiers.dropBefore(this.first)
+    for (const segment of gone) await this.rebuilding.get(segment)
+    return gone
   }
 
   /** Opens the tiers that fit; called once, when all segments are there. */
@@ -321,7 +332,8 @@ export class Catalog {
     return this.tiers.without(items, this.segments)
   }
 
-  private sealed(): readonly Segment[] {
+  /** The segments but the active one. */
+  sealed(): readonly Segment[] {
     return this.segments.slice(0, -1)
   }
 
@@ -354,15 +366,6 @@ export class Catalog {
     this.sealedVersions.clear()
   }
 
-  /** The damage of a segment that is known without reading its frames. */
-  async damageOf(segment: Segment): Promise<Either<DiskError, readonly DamagedRegion[]>> {
-    const indexed = await this.query(segment, (index) => index.damage())
-    if (indexed._tag === 'Left') return indexed
-    const known = new Set(indexed.right.map((region) => region.offset))
-    const all = [...indexed.right, ...segment.damage.filter((region) => !known.has(region.offset))]
-    return right(all.sort((a, b) => a.offset - b.offset))
-  }
-
   /** A tier turned out damaged: its segments are asked instead. */
   dropTier(tier: TierFile): void {
     this.tiers.drop(tier)
@@ -377,6 +380,7 @@ export class Catalog {
     for (const { index } of this.segments) fileOf(index)?.close()
     for (const file of this.retired) file.close()
     this.tiers.close()
+    this.trimmed.close()
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import { ConditionFailed, InvalidArgument, type Condition, type DiskError } from '../core/error.ts'
+import { ConditionFailed, InvalidArgument, Trimmed, type Condition, type DiskError } from '../core/error.ts'
 import type { QueryCondition, VersionCondition } from '../core/error.ts'
 import { queryItems, type QueryItem } from '../core/query.ts'
 
@@ -13,9 +13,11 @@ export interface ConditionContext {
   readonly versionOf: (aggregateId: string) => Either<DiskError, number>
   /** The newest event from `since` on that matches one of the items, or undefined. There is at least one item. */
   readonly lastMatch: (items: readonly QueryItem[], since: number) => Either<DiskError, number | undefined>
+  /** Where the first event stands that is kept. */
+  readonly first: number
 }
 
-type Unmet = ConditionFailed | InvalidArgument | DiskError
+type Unmet = ConditionFailed | InvalidArgument | Trimmed | DiskError
 
 /** Whether all conditions hold where the log ends at `end`. */
 export function checkConditions(
@@ -64,6 +66,10 @@ function checkQuery(condition: QueryCondition, end: number, context: ConditionCo
   // The query that matches everything asks whether anything was added.
   const found = items.length === 0 ? right(end > after ? after : undefined) : context.lastMatch(items, after)
   if (found._tag === 'Left') return found
+  // What is kept has no match; what was trimmed may have had one.
+  if (found.right === undefined && condition.after !== undefined && after < context.first) {
+    return left(new Trimmed(condition.after, context.first as Offset))
+  }
   if (found.right === undefined) return met
   return left(new ConditionFailed(condition, { actual: undefined, offset: found.right as Offset }))
 }

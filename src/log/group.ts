@@ -2,11 +2,13 @@
 // with what the group has planned, so that the second batch of a turn stands behind the first.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import type { AppendError, DiskError, Poisoned } from '../core/error.ts'
+import { LogFull, type AppendError, type DiskError, type Poisoned } from '../core/error.ts'
+import { headerBytes } from '../core/header.ts'
 import { matches, type QueryItem } from '../core/query.ts'
 import type { AppendRequest, Receipt } from '../port/store.ts'
 import type { Catalog, StaleIndex } from './catalog.ts'
 import type { ConditionContext } from './condition.ts'
+import { lastMatch } from './lookup.ts'
 import type { Plan } from './plan.ts'
 
 /** A batch that was taken and is not written. */
@@ -28,15 +30,27 @@ export interface PlannedBatch {
   readonly plan: Plan
 }
 
+/** How much the log may hold, and when the next segment begins. */
+export interface GroupOptions {
+  readonly catalog: Catalog
+  readonly segmentBytes: number
+  /** Undefined: as much as the disk. */
+  readonly logBytes: number | undefined
+}
+
 export class Group implements ConditionContext {
   readonly batches: PlannedBatch[] = []
   /** The index that must be rebuilt before the answers mean anything; set by a question. */
   stale: StaleIndex | undefined
+  readonly first: number
   private readonly catalog: Catalog
+  private readonly options: GroupOptions
   private readonly versions = new Map<string, number>()
 
-  constructor(catalog: Catalog) {
-    this.catalog = catalog
+  constructor(options: GroupOptions) {
+    this.options = options
+    this.catalog = options.catalog
+    this.first = options.catalog.first
   }
 
   add(pending: Pending, plan: Plan): void {
@@ -55,7 +69,18 @@ export class Group implements ConditionContext {
       const found = frames.findLast(({ offset, event }) => offset >= since && matches(items, event))
       if (found !== undefined) return right(found.offset)
     }
-    return this.settled(this.catalog.lastMatch(items, since), undefined)
+    return this.settled(lastMatch(this.catalog, items, since), undefined)
+  }
+
+  /** Why the log may not grow from `tail` to `end`: its segments would take more than the budget, headers included. */
+  readonly overBudget = (tail: number, end: number): LogFull | undefined => {
+    const { segmentBytes, logBytes } = this.options
+    if (logBytes === undefined) return undefined
+    const { segments } = this.catalog
+    const { base } = this.catalog.active()
+    const rolls = tail > base && end - base > segmentBytes
+    const bytes = end - (segments[0]?.base ?? 0) + headerBytes * (segments.length + (rolls ? 1 : 0))
+    return bytes > logBytes ? new LogFull(bytes, logBytes) : undefined
   }
 
   private settled<T>(answer: Either<DiskError | StaleIndex, T>, unknown: T): Either<DiskError, T> {

@@ -11,7 +11,7 @@ import { headerBytes } from '../core/header.ts'
 import { strideBytes } from '../core/limit.ts'
 import type { QueryItem } from '../core/query.ts'
 import type { RebuildOptions } from '../port/store.ts'
-import type { Catalog } from './catalog.ts'
+import type { Catalog, StaleIndex } from './catalog.ts'
 import { trailingDamage } from './index-scan.ts'
 import { SegmentScan, type FrameVisitor } from './scan.ts'
 import type { Segment } from './segment.ts'
@@ -90,6 +90,9 @@ async function countIn(
 
 /** The CRC of the frame that ends at `offset`, or whatever stands in its place; undefined where no frame can. */
 export function crcBefore(catalog: Catalog, offset: number): Either<DiskError, number | undefined> {
+  const { file } = catalog.trimmed
+  // The frame before the first one is remembered: a reader may have stopped there.
+  if (file?.trailer.first === offset) return right(file.trailer.lastFrameCrc)
   const segment = catalog.segments[catalog.placeOf(offset - 1)] as Segment
   if (offset < segment.base + frameOverheadBytes || offset > segment.end) return right(undefined)
   const opened = catalog.options.disk.open(segment.path, 'read')
@@ -192,4 +195,39 @@ export async function rebuildFrom(
   const merged = await catalog.mergeTiers(isClosed)
   if (merged !== undefined) return left(merged)
   return right(undefined)
+}
+
+/**
+ * The newest event from `since` on that matches one of the items, or undefined; segments are asked from the newest
+ * to the oldest. StaleIndex: rebuild that segment's index, then ask again.
+ */
+export function lastMatch(
+  catalog: Catalog,
+  items: readonly QueryItem[],
+  since: number
+): Either<DiskError | StaleIndex, number | undefined> {
+  // Mostly the answer lies in the active segment, and nobody else need be asked.
+  let without: ReadonlySet<number> | undefined
+  for (let place = catalog.segments.length - 1; place >= 0; place--) {
+    const segment = catalog.segments[place] as Segment
+    if (segment.end <= since) break
+    if (segment !== catalog.active()) without ??= catalog.without(items)
+    if (without?.has(segment.base) === true) continue
+    const found = catalog.ask(segment, (index) => index.select(items, since))
+    if (found._tag === 'Left') return found
+    if (found.right.length > 0) return right(found.right.at(-1))
+  }
+  return right(undefined)
+}
+
+/** The damage of a segment that is known without reading its frames. */
+export async function damageOf(
+  catalog: Catalog,
+  segment: Segment
+): Promise<Either<DiskError, readonly DamagedRegion[]>> {
+  const indexed = await catalog.query(segment, (index) => index.damage())
+  if (indexed._tag === 'Left') return indexed
+  const known = new Set(indexed.right.map((region) => region.offset))
+  const all = [...indexed.right, ...segment.damage.filter((region) => !known.has(region.offset))]
+  return right(all.sort((a, b) => a.offset - b.offset))
 }

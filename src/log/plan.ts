@@ -5,7 +5,8 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
-import { InvalidEvent, type ConditionFailed, type DiskError, type InvalidArgument } from '../core/error.ts'
+import { InvalidEvent, type ConditionFailed, type DiskError } from '../core/error.ts'
+import type { InvalidArgument, LogFull, Trimmed } from '../core/error.ts'
 import { recordJson, type EncodedEvent } from '../core/event.ts'
 import { frameOverheadBytes, frameSeed, sealFrame } from '../core/frame.ts'
 import { batchBytesMax, payloadBytesMax } from '../core/limit.ts'
@@ -27,6 +28,8 @@ export interface PlanContext extends ConditionContext {
   readonly nowMs: number
   /** Everything before this offset is known to be on disk. */
   readonly durable: number
+  /** Why the log may not grow from `tail` to `end`. */
+  readonly overBudget: (tail: number, end: number) => LogFull | undefined
 }
 
 /** A frame as it was planned, with what the index needs of it. */
@@ -82,13 +85,14 @@ export function planBatch(
   request: AppendRequest,
   tail: Tail,
   context: PlanContext & { readonly buffer: FrameBuffer }
-): Either<ConditionFailed | InvalidArgument | InvalidEvent | DiskError, Plan> {
+): Either<ConditionFailed | InvalidArgument | InvalidEvent | LogFull | Trimmed | DiskError, Plan> {
   const start = context.buffer.length
   const met = checkConditions(request.conditions, tail.end, context)
   if (met._tag === 'Left') return met
   const plan = planFrames(request, tail, context)
-  if (plan._tag === 'Left') context.buffer.length = start
-  return plan
+  const full = plan._tag === 'Left' ? undefined : context.overBudget(tail.end, plan.right.tail.end)
+  if (plan._tag === 'Left' || full !== undefined) context.buffer.length = start
+  return full === undefined ? plan : left(full)
 }
 
 function planFrames(

@@ -4,11 +4,12 @@
 //   BackwardReader    every frame, newest first       scan of one window at a time, turned round
 //   SelectiveReader   a query, either direction       index, then only the frames it names
 //
-// Each holds at most one open file, and gives it back when it ends, fails, or is closed.
+// Each holds at most one open file, and gives it back when it ends, fails, or is closed. When what it has not read yet
+// is trimmed, it answers Trimmed; a file that it has open it reads to the end.
 
-import { right, type Either } from 'fp-ts/lib/Either.js'
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import type { DiskError } from '../core/error.ts'
+import { Trimmed, type DiskError } from '../core/error.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { Catalog } from './catalog.ts'
 import { ChunkCollector } from './chunk.ts'
@@ -19,8 +20,15 @@ import type { Segment } from './segment.ts'
 /** A reader without the checks that all of them share (see reader.ts). */
 export interface BatchSource {
   /** The next piece, possibly empty; undefined at the end. */
-  next(): Promise<Either<DiskError, Element[] | undefined>>
+  next(): Promise<Either<DiskError | Trimmed, Element[] | undefined>>
+  /** What to answer instead of an error of the disk: the files that are being read may have been trimmed. */
+  trimmed(): Trimmed | undefined
   close(): void
+}
+
+/** What is asked for at `offset` is gone. */
+export function trimmedAt(catalog: Catalog, offset: number): Trimmed {
+  return new Trimmed(offset as Offset, catalog.first as Offset)
 }
 
 /** The part of the log that is read, [from, until), inside the log. */
@@ -44,7 +52,11 @@ export class SequentialReader implements BatchSource {
     this.until = range.until
   }
 
-  async next(): Promise<Either<DiskError, Element[] | undefined>> {
+  trimmed(): Trimmed | undefined {
+    return this.at < this.catalog.first ? trimmedAt(this.catalog, this.at) : undefined
+  }
+
+  async next(): Promise<Either<DiskError | Trimmed, Element[] | undefined>> {
     if (this.scan === undefined) {
       const opened = this.openNext()
       if (opened._tag === 'Left') return opened
@@ -66,9 +78,10 @@ export class SequentialReader implements BatchSource {
   }
 
   /** Begins the segment that holds `at`; false at the end of the range. */
-  private openNext(): Either<DiskError, boolean> {
+  private openNext(): Either<DiskError | Trimmed, boolean> {
     const { catalog, at, until } = this
     if (at >= until) return right(false)
+    if (at < catalog.first) return left(trimmedAt(catalog, at))
     const segment = catalog.segments[catalog.placeOf(at)] as Segment
     if (at < segment.base) {
       this.skipTo(Math.min(segment.base, until))
@@ -105,9 +118,11 @@ export class BackwardReader implements BatchSource {
     this.at = range.until
   }
 
-  async next(): Promise<Either<DiskError, Element[] | undefined>> {
+  async next(): Promise<Either<DiskError | Trimmed, Element[] | undefined>> {
     const { catalog, at, lowest } = this
     if (at <= lowest) return right(undefined)
+    const trimmed = this.trimmed()
+    if (trimmed !== undefined) return left(trimmed)
     const segment = catalog.segments[catalog.placeOf(at - 1)] as Segment
     const collector = new Collector()
     if (at <= segment.base) {
@@ -122,6 +137,10 @@ export class BackwardReader implements BatchSource {
     this.at = start.right
     if (this.at <= segment.base) this.close()
     return right(collector.take().reverse())
+  }
+
+  trimmed(): Trimmed | undefined {
+    return this.at <= this.catalog.first ? trimmedAt(this.catalog, this.lowest) : undefined
   }
 
   close(): void {

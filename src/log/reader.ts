@@ -2,14 +2,14 @@
 // read, and limit, abort, close and final errors end it.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
-import { Closed, type DiskError } from '../core/error.ts'
+import { Closed, type DiskError, type Trimmed } from '../core/error.ts'
 import { Aborted, InvalidOffset, type ReplayError } from '../core/read-error.ts'
 import { frameBytes } from '../core/frame.ts'
 import { strideBytes } from '../core/limit.ts'
 import type { EventReader, ReadBatch, ReadRequest } from '../port/store.ts'
 import type { Catalog } from './catalog.ts'
 import type { Element } from './collect.ts'
-import { BackwardReader, SequentialReader, type BatchSource, type ReadRange } from './read.ts'
+import { BackwardReader, SequentialReader, trimmedAt, type BatchSource, type ReadRange } from './read.ts'
 import { SegmentScan, type FrameVisitor } from './scan.ts'
 import type { Segment } from './segment.ts'
 import { SelectiveReader } from './select.ts'
@@ -67,9 +67,16 @@ export class LogReader implements EventReader {
     const batch = await source.next()
     // Who closes in the middle of a read cannot know what the read has opened since.
     if (this.done) source.close()
+    const trimmed = batch._tag === 'Left' && batch.left._tag === 'DiskFailed' ? await this.trimmed(source) : undefined
+    if (trimmed !== undefined) return left(trimmed)
     // A log that was closed meanwhile has taken its files along: that is no fault of the disk.
     const stopped = batch._tag === 'Left' ? this.stopped() : undefined
     return stopped === undefined ? batch : left(stopped)
+  }
+
+  /** A reader in another process than the writer's hears of a trim when it looks for the reason why a file is gone. */
+  private async trimmed(source: BatchSource): Promise<Trimmed | undefined> {
+    return source.trimmed() ?? ((await this.host.refresh())._tag === 'Right' ? source.trimmed() : undefined)
   }
 
   private stopped(): Closed | Aborted | undefined {
@@ -108,11 +115,12 @@ export class LogReader implements EventReader {
 /** Turns a request's bounds into [from, until) and refuses those that are no frame's. */
 async function settleRange(catalog: Catalog, request: ReadRequest): Promise<Either<ReplayError, ReadRange>> {
   const end = catalog.end()
-  const from = request.backwards ? (request.until ?? 0) : (request.from ?? 0)
+  const from = (request.backwards ? request.until : request.from) ?? catalog.first
   const until = request.backwards ? (request.from ?? end) : (request.until ?? end)
   for (const offset of [request.from, request.until]) {
     if (offset === undefined) continue
     if (offset > end) return left(new InvalidOffset(offset, `lies beyond the end of the log at ${end}`))
+    if (offset < catalog.first) return left(trimmedAt(catalog, offset))
     const checked = await checkOffset(catalog, offset)
     if (checked._tag === 'Left') return checked
   }

@@ -7,7 +7,7 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import { BadSegment, NotFound, type DiskError, type OpenError } from '../core/error.ts'
+import { BadSegment, BadTrim, NotFound, type DiskError, type OpenError } from '../core/error.ts'
 import type { DamagedRegion } from '../core/read-error.ts'
 import { headerBytes } from '../core/header.ts'
 import { segmentFileBytesMax } from '../core/limit.ts'
@@ -18,6 +18,7 @@ import type { DiskFile } from '../port/disk.ts'
 import type { Recovery } from '../port/store.ts'
 import { Catalog, type CatalogOptions } from './catalog.ts'
 import { extendIndex, lastFrameStands } from './index-scan.ts'
+import { damageOf } from './lookup.ts'
 import { readMark } from './marker.ts'
 import { renewAbsence, renewTail, type DoubtfulTail } from './renew.ts'
 import {
@@ -32,6 +33,7 @@ import {
 import type { Segment, SegmentFile } from './segment.ts'
 import { scanTail } from './tail-scan.ts'
 import { keepTorn, setAside } from './torn.ts'
+import type { FoundTrim } from './trim-find.ts'
 
 export interface OpenContext extends Omit<CatalogOptions, 'logId'> {
   /** A log is made where there is none. */
@@ -53,13 +55,16 @@ export interface OpenedLog {
   readonly file: DiskFile
 }
 
-export async function openLog(context: OpenContext): Promise<Either<OpenError, OpenedLog>> {
+/** Opens the log from where the trim in force says that it begins. */
+export async function recoverLog(context: OpenContext, trim: FoundTrim): Promise<Either<OpenError, OpenedLog>> {
   // Before the folder is listed: beside a writer at work, a mark read later could vouch for more than was seen.
   const mark = readMark(context.disk, context.folder)
   if (mark._tag === 'Left') return mark
-  const files = findSegments(context, mark.right)
+  const files = findSegments(context, mark.right, trim.first)
   if (files._tag === 'Left') return files
   const { segments, unfinished } = files.right
+  const usable = checkTrim(trim, { first: segments[0]?.base, readOnly: context.readOnly })
+  if (usable._tag === 'Left') return usable
   if (segments.length === 0) {
     const aside = await dropUnfinished(context, unfinished)
     return aside._tag === 'Left' ? aside : createLog(context, mark.right)
@@ -67,6 +72,7 @@ export async function openLog(context: OpenContext): Promise<Either<OpenError, O
   const logId = commonLogId(segments)
   if (logId._tag === 'Left') return logId
   const catalog = new Catalog({ ...context, logId: logId.right })
+  if (trim.file !== undefined) catalog.trimmed.replace(trim.file)
   const known = { mark: decodeMark(mark.right, logId.right), unfinished: unfinished ?? 0 }
   const opened = await openSegments(catalog, segments, { ...context, ...known })
   // Not before the tail is settled: until then it is evidence.
@@ -75,6 +81,19 @@ export async function openLog(context: OpenContext): Promise<Either<OpenError, O
   if (opened._tag === 'Right') opened.right.file.close()
   catalog.close()
   return aside
+}
+
+/** Whether the log can do with what it knows of trimmed events; `first` is where its first segment begins. */
+function checkTrim(
+  trim: FoundTrim,
+  { first, readOnly }: { readonly first: number | undefined; readonly readOnly: boolean }
+): Either<BadTrim, void> {
+  const { file, bad } = trim
+  const path = bad?.path ?? file?.path
+  if (first === undefined && path !== undefined) return left(new BadTrim(path, 'no segment behind it is left'))
+  // While the segments are there, the trim did not take place: they are removed after it is on disk.
+  if (readOnly || bad === undefined || first === trim.first) return right(undefined)
+  return left(new BadTrim(bad.path, bad.reason))
 }
 
 interface FoundSegments {
@@ -94,18 +113,19 @@ async function dropUnfinished(context: OpenContext, base: number | undefined): P
 }
 
 /** The folder's segments in order, each with a good header, but for the last one, which may be unfinished. */
-function findSegments(context: OpenContext, markBytes: Buffer): Either<OpenError, FoundSegments> {
+function findSegments(context: OpenContext, markBytes: Buffer, first: number): Either<OpenError, FoundSegments> {
   const { disk, folder } = context
-  const bases = listSegments(disk, folder)
-  if (bases._tag === 'Left')
-    return bases.left._tag === 'DiskFailed' && bases.left.errno === 'ENOENT' ? left(new NotFound(folder)) : bases
+  const listed = listSegments(disk, folder)
+  if (listed._tag === 'Left')
+    return listed.left._tag === 'DiskFailed' && listed.left.errno === 'ENOENT' ? left(new NotFound(folder)) : listed
+  const bases = listed.right.filter((base) => base >= first)
   const files: SegmentFile[] = []
-  for (const base of bases.right) {
+  for (const base of bases) {
     const path = `${folder}/${segmentName(base)}`
     const file = inspectSegment(disk, path, base)
     if (file._tag === 'Left') return file
     if (file.right !== undefined) files.push(file.right)
-    else if (base !== bases.right.at(-1)) return left(new BadSegment(path, 'its header is missing'))
+    else if (base !== bases.at(-1)) return left(new BadSegment(path, 'its header is missing'))
     else {
       const finished = judgeUnfinished(context, base, decodeMark(markBytes, files[0]?.header.logId))
       if (finished._tag === 'Left') return finished
@@ -203,8 +223,9 @@ async function openSealed(catalog: Catalog, files: readonly SegmentFile[]): Prom
   const reindexed: Offset[] = []
   let scannedBytes = 0
   const first = (files[0] as SegmentFile).base
+  const kept = catalog.first as Offset
   const before: DamagedRegion[] =
-    first === 0 ? [] : [{ offset: 0 as Offset, nextOffset: first as Offset, reason: 'missing' }]
+    first === kept ? [] : [{ offset: kept, nextOffset: first as Offset, reason: 'missing' }]
   for (let place = 0; place < files.length - 1; place++) {
     const file = files[place] as SegmentFile
     const next = files[place + 1] as SegmentFile
@@ -233,7 +254,7 @@ async function openSealed(catalog: Catalog, files: readonly SegmentFile[]): Prom
       reindexed.push(file.base as Offset)
       scannedBytes += next.base - file.base
     }
-    const seen = await catalog.damageOf(segment)
+    const seen = await damageOf(catalog, segment)
     if (seen._tag === 'Left') return seen
     damage.push(...seen.right)
   }
@@ -293,7 +314,7 @@ async function openOnCheckpoint(
   const segment: Segment = { base, path, end, index, damage: sealed.before }
   catalog.activate(segment)
   catalog.loadTiers()
-  const damage = await catalog.damageOf(segment)
+  const damage = await damageOf(catalog, segment)
   if (damage._tag === 'Left') return damage
   const recovery: Recovery = {
     clean,

@@ -1,19 +1,21 @@
 // A reader in another process than the writer's sees the log grow: before each read it looks how far the active
-// segment reaches now, and whether newer segments were opened behind it. It never locks, cuts or writes, and takes an
-// unreadable end for one that is not written yet.
+// segment reaches now, whether newer segments were opened behind it, and whether older ones were trimmed. It never locks,
+// cuts or writes, and takes an unreadable end for one that is not written yet.
 
-import { right, type Either } from 'fp-ts/lib/Either.js'
+import { map, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
 import type { DiskError } from '../core/error.ts'
 import { headerBytes } from '../core/header.ts'
+import { IndexFile } from '../indexing/index-file.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { Clock } from '../port/clock.ts'
-import type { DiskFile } from '../port/disk.ts'
+import type { DiskEntry, DiskFile } from '../port/disk.ts'
 import type { Catalog } from './catalog.ts'
 import type { UnfinishedTail } from './growth.ts'
 import { extendIndex, lastFrameStands } from './index-scan.ts'
-import { inspectSegment, listSegments, segmentName, type Segment } from './segment.ts'
+import { baseOfName, inspectSegment, segmentName, type Segment } from './segment.ts'
 import { scanTail } from './tail-scan.ts'
+import { findTrim, newestTrim } from './trim-find.ts'
 
 export class Refresher {
   private readonly catalog: Catalog
@@ -43,16 +45,73 @@ export class Refresher {
   }
 
   private async refreshNow(): Promise<Either<DiskError, void>> {
+    for (;;) {
+      const names = this.names()
+      if (names._tag === 'Left') return names
+      const begun = newestTrim(names.right) > this.catalog.first ? await this.beginLater() : right(false)
+      if (begun._tag === 'Left') return begun
+      const rolled = begun.right ? right(false) : await this.rollOver(names.right)
+      if (rolled._tag === 'Left') return rolled
+      if (rolled.right) return this.extend()
+    }
+  }
+
+  private names(): Either<DiskError, readonly string[]> {
     const { disk, folder } = this.catalog.options
-    const bases = listSegments(disk, folder)
-    if (bases._tag === 'Left') return bases
-    for (const base of bases.right) {
-      if (base <= this.catalog.active().base) continue
+    return map((entries: readonly DiskEntry[]) => entries.map(({ name }) => name))(disk.list(folder))
+  }
+
+  /** Follows the writer from segment to segment; false when the folder must be looked at again. */
+  private async rollOver(names: readonly string[]): Promise<Either<DiskError, boolean>> {
+    const bases = names.map(baseOfName).filter((base) => base !== undefined)
+    for (const base of bases.sort((a, b) => a - b)) {
+      const active = this.catalog.active()
+      if (base <= active.base) continue
+      const size = this.file.size()
+      if (size._tag === 'Left') return size
+      if (active.base + size.right - headerBytes < base) {
+        // What is missing in between may have been trimmed while the folder was being listed.
+        const now = this.names()
+        if (now._tag === 'Left') return now
+        if (newestTrim(now.right) > newestTrim(names)) return right(false)
+      }
       const rolled = await this.roll(base)
       if (rolled._tag === 'Left') return rolled
       if (!rolled.right) break
     }
-    return this.extend()
+    return right(true)
+  }
+
+  /**
+   * Older segments were trimmed; perhaps also the one that was active when we looked last. False when the newest trim
+   * cannot be read, or is of another log: it tells nothing.
+   */
+  private async beginLater(): Promise<Either<DiskError, boolean>> {
+    const { catalog } = this
+    const { disk, folder, logId } = catalog.options
+    const found = findTrim(disk, folder)
+    if (found._tag === 'Left') return found
+    const { file, first } = found.right
+    if (file === undefined || first <= catalog.first || file.trailer.logId !== logId) {
+      file?.close()
+      return right(false)
+    }
+    if (catalog.active().base < first) {
+      const path = `${folder}/${segmentName(first)}`
+      const opened = disk.open(path, 'read')
+      if (opened._tag === 'Left') {
+        file.close()
+        const names = opened.left.errno === 'ENOENT' ? this.names() : opened
+        // A still later trim has taken that one away as well, or it is lost.
+        return names._tag === 'Left' ? names : right(newestTrim(names.right) > first)
+      }
+      this.file.close()
+      this.file = opened.right
+      this.unfinished = undefined
+      catalog.begin(first, path)
+    }
+    await catalog.beginAt(file)
+    return right(true)
   }
 
   /** Reads on in the active segment as far as whole batches reach. */
@@ -122,7 +181,21 @@ export class Refresher {
     this.file.close()
     this.file = opened.right
     this.catalog.begin(base, path)
-    this.catalog.adoptIndexes()
+    this.adoptIndexes()
     return right(true)
+  }
+
+  /** Takes the files that the writer has made meanwhile in the place of indexes that a reader had to build. */
+  private adoptIndexes(): void {
+    const { catalog } = this
+    for (const segment of catalog.sealed()) {
+      if (segment.index instanceof IndexFile) continue
+      const opened = catalog.openIndex(segment.base, segment.end)
+      if (opened._tag === 'Left') continue
+      const { end, lastFrameCrc } = opened.right
+      const isSame = end === segment.end && lastFrameCrc === segment.index.lastFrameCrc
+      if (isSame) catalog.replaceIndex(segment, opened.right)
+      else opened.right.close()
+    }
   }
 }

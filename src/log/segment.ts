@@ -24,10 +24,16 @@ export function indexName(base: number): string {
 }
 
 /** The base that a segment's file name says, or undefined for a file that is no segment. */
-function baseOfName(name: string): number | undefined {
+export function baseOfName(name: string): number | undefined {
   if (!segmentPattern.test(name)) return undefined
   const base = Number(name.slice(0, digits))
   return Number.isSafeInteger(base) ? base : undefined
+}
+
+/** The same of an index. */
+export function indexBaseOfName(name: string): number | undefined {
+  const base = baseOfName(`${name.slice(0, digits)}.log`)
+  return base !== undefined && name === indexName(base) ? base : undefined
 }
 
 /** The bases of the segments in a folder, in order. Files with other names are none of the log's business. */
@@ -48,6 +54,8 @@ export interface Segment {
   index: SegmentIndex
   /** Damage that shows without reading frames: a missing segment before this one, a file that is too short. */
   readonly damage: readonly DamagedRegion[]
+  /** Set when the segment was trimmed, for those who hold it still: its files are going, and no index of it is saved. */
+  trimmed?: boolean
 }
 
 /** What the folder says of a segment before its frames are read. */

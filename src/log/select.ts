@@ -2,7 +2,7 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import type { DiskError } from '../core/error.ts'
+import { Trimmed, type DiskError } from '../core/error.ts'
 import { Corrupt, type DamagedRegion } from '../core/read-error.ts'
 import { checkFrame, framePayloadBytes, frameSeed } from '../core/frame.ts'
 import { headerBytes } from '../core/header.ts'
@@ -10,7 +10,8 @@ import type { QueryItem } from '../core/query.ts'
 import type { DiskFile } from '../port/disk.ts'
 import type { Catalog } from './catalog.ts'
 import { Collector, readFrame, type Element } from './collect.ts'
-import type { BatchSource, ReadRange } from './read.ts'
+import { damageOf } from './lookup.ts'
+import { trimmedAt, type BatchSource, type ReadRange } from './read.ts'
 import { SegmentScan } from './scan.ts'
 import type { Segment } from './segment.ts'
 
@@ -46,8 +47,8 @@ export class SelectiveReader implements BatchSource {
   private high: number
   /** Segments that need not be asked; set at the first. */
   private without: ReadonlySet<number> | undefined
-  /** The segment that comes after the one at hand, as a place in the catalog. */
-  private segmentPlace: number
+  /** No segment from here on was taken yet; backwards, none before here. */
+  private at: number
 
   constructor(catalog: Catalog, selection: Selection) {
     this.catalog = catalog
@@ -56,10 +57,16 @@ export class SelectiveReader implements BatchSource {
     const { from, until, backwards } = selection
     this.low = from
     this.high = until
-    this.segmentPlace = catalog.placeOf(backwards ? Math.max(until - 1, 0) : from)
+    this.at = backwards ? until : from
   }
 
-  async next(): Promise<Either<DiskError, Element[] | undefined>> {
+  trimmed(): Trimmed | undefined {
+    const { catalog, segment, selection } = this
+    if (segment === undefined || segment.base >= catalog.first) return undefined
+    return trimmedAt(catalog, selection.backwards ? selection.from : Math.max(segment.base, selection.from))
+  }
+
+  async next(): Promise<Either<DiskError | Trimmed, Element[] | undefined>> {
     while (this.nextPlace >= this.places.length) {
       const advanced = await this.advance()
       if (advanced._tag === 'Left') return advanced
@@ -111,28 +118,42 @@ export class SelectiveReader implements BatchSource {
   }
 
   /** Goes on to the next segment in the direction of reading; false when the range is done. */
-  private async advance(): Promise<Either<DiskError, boolean>> {
+  private async advance(): Promise<Either<DiskError | Trimmed, boolean>> {
     const { catalog, selection } = this
-    const segment = catalog.segments[this.segmentPlace]
     const { from, until, backwards, query } = selection
-    if (segment === undefined || (backwards ? segment.end <= from && segment.base < from : segment.base >= until)) {
-      return right(false)
-    }
-    this.segmentPlace += backwards ? -1 : 1
+    const segment = this.nextSegment()
+    if (segment === undefined) return right(false)
+    if (segment instanceof Trimmed) return left(segment)
+    // Behind a segment stands the next one, or nothing; an empty one is not taken again.
+    this.at = backwards ? segment.base : Math.max(segment.end, segment.base + 1)
+    this.segment = segment
     this.without ??= catalog.without(query)
     const offsets = this.without.has(segment.base)
       ? nothing
       : await catalog.query(segment, (index) => index.select(query, from))
     if (offsets._tag === 'Left') return offsets
-    const damage = await catalog.damageOf(segment)
+    const damage = await damageOf(catalog, segment)
     if (damage._tag === 'Left') return damage
     const inside = offsets.right.filter((offset) => offset < until)
     const regions = damage.right.filter((region) => region.nextOffset > from && region.offset < until)
     const places = regions.length === 0 ? inside : mergePlaces(inside, regions)
     this.places = backwards ? [...places].reverse() : places
     this.nextPlace = 0
-    this.segment = segment
     return right(true)
+  }
+
+  /** The segment to take next, by its offsets: places in the catalog change when segments are trimmed. */
+  private nextSegment(): Segment | Trimmed | undefined {
+    const { catalog, selection, at } = this
+    const { from, until, backwards } = selection
+    if (backwards ? at <= from : at >= until) return undefined
+    if (backwards ? from < catalog.first && at <= catalog.first : at < catalog.first) {
+      return trimmedAt(catalog, backwards ? from : at)
+    }
+    const segment = catalog.segments[catalog.placeOf(backwards ? at - 1 : at)] as Segment
+    const isNext = backwards ? segment.base < at : segment.base >= at
+    // The first one is taken wherever it begins: what is missing before it is told with it.
+    return isNext || this.segment === undefined ? segment : undefined
   }
 }
 

@@ -1,7 +1,7 @@
 // One log on one disk: the store that the rest of the library stands on (see port/store.ts for its contract). This
 // file only puts the parts together: recover opens, writer appends, reader reads, catalog answers from the index.
 
-import { left, right, type Either } from 'fp-ts/lib/Either.js'
+import { left, map, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
 import { Closed, NotFound, ReadOnly, type AppendError, type DiskError, type OpenError } from '../core/error.ts'
 import { InvalidOffset } from '../core/read-error.ts'
@@ -21,16 +21,20 @@ import type {
   RebuildOptions,
   Receipt,
   Recovery,
+  SegmentSummary,
   Store,
+  TrimReport,
   WaitOptions
 } from '../port/store.ts'
 import type { Catalog } from './catalog.ts'
 import { Growth } from './growth.ts'
 import { Marker, readMark } from './marker.ts'
 import { LogReader } from './reader.ts'
-import { openLog, type OpenContext, type OpenedLog } from './recover.ts'
+import { openLog } from './open.ts'
+import type { OpenContext, OpenedLog } from './recover.ts'
 import { countMatches, crcBefore, offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
 import { Refresher } from './refresh.ts'
+import { summaryOf, Trimmer } from './trim.ts'
 import { listAggregates } from './summaries.ts'
 import { WatchedSlot } from './watched-slot.ts'
 import { Writer } from './writer.ts'
@@ -47,12 +51,17 @@ export interface StoreOptions {
   readonly checkpointBytes: number
   /** Sync in the background so often; undefined for never. */
   readonly syncEveryMs: number | undefined
+  /** Appends that would make the log take more bytes than this are refused as LogFull; undefined for no limit. */
+  readonly logBytes?: number | undefined
+  /** Told when a segment was sealed and the next one begun. */
+  readonly onRoll?: (() => void) | undefined
 }
 
 /** What a writer holds besides its files. */
 interface WritingParts {
   readonly writer: Writer
   readonly marker: Marker
+  readonly trimmer: Trimmer
   readonly lock: DiskLock
   readonly stopTimer: () => void
 }
@@ -66,6 +75,8 @@ export class LocalStore implements Store {
   private readonly growth: Growth
   /** While the log ends here, closing would write what is there already. */
   private settledEnd: number | undefined
+  /** Where the active segment began when the log grew last. */
+  private activeBase: number
   private closed = false
   private closing: Promise<Either<Poisoned | DiskError, void>> | undefined
 
@@ -85,7 +96,8 @@ export class LocalStore implements Store {
       folder: opened.catalog.options.folder,
       watched: writing === undefined ? disk : undefined
     })
-    writing?.writer.onGrown(() => this.growth.ring())
+    this.activeBase = opened.catalog.active().base
+    writing?.writer.onGrown(() => this.grew(options.onRoll))
   }
 
   /** Opens the log in `folder`, recovers it when its last writer did not close it, and becomes its writer. */
@@ -137,14 +149,16 @@ export class LocalStore implements Store {
     }
     const end = catalog.end()
     if (!(mark.clean && mark.durable === end)) marker.right.update(end)
-    const { clock, segmentBytes, pendingBytes, checkpointBytes, syncEveryMs } = options
+    const { clock, segmentBytes, pendingBytes, checkpointBytes, syncEveryMs, logBytes } = options
     const writer = new Writer(
-      { catalog, marker: marker.right, clock, file, segmentBytes, pendingBytes, checkpointBytes },
+      { catalog, marker: marker.right, clock, file, segmentBytes, logBytes, pendingBytes, checkpointBytes },
       { tail: { end, timestampMs: lastTimestampMs(catalog), stated: 0 }, durable: end }
     )
     slot.onNamesInDoubt = (error) => writer.poisonBy(error)
     const stopTimer = syncEveryMs === undefined ? () => {} : clock.every(syncEveryMs, () => writer.syncInBackground())
-    return right(new LocalStore(opened.right, options, { writer, marker: marker.right, lock, stopTimer }))
+    const poisonBy = (error: DiskError): void => writer.poisonBy(error)
+    const trimmer = new Trimmer({ catalog, clock, synced: () => writer.sync(), poisonBy })
+    return right(new LocalStore(opened.right, options, { writer, marker: marker.right, trimmer, lock, stopTimer }))
   }
 
   /** The log's own number, the same in every segment. */
@@ -182,6 +196,14 @@ export class LocalStore implements Store {
     return crcBefore(this.catalog, offset)
   }
 
+  private grew(onRoll: (() => void) | undefined): void {
+    this.growth.ring()
+    const { base } = this.catalog.active()
+    if (base === this.activeBase) return
+    this.activeBase = base
+    onRoll?.()
+  }
+
   append(request: AppendRequest): Promise<Either<AppendError, Receipt>> {
     if (this.writing === undefined) return Promise.resolve(left(this.closed ? new Closed() : new ReadOnly()))
     return this.writing.writer.append(request)
@@ -217,6 +239,24 @@ export class LocalStore implements Store {
     return this.answer(() => offsetAtTime(this.catalog, timestampMs))
   }
 
+  async trimmedVersion(aggregateId: string): Promise<Either<DiskError | Closed, Version>> {
+    return this.answer(() =>
+      Promise.resolve(map((version: number) => version as Version)(this.catalog.trimmed.version(aggregateId)))
+    )
+  }
+
+  segments(): readonly SegmentSummary[] {
+    const { catalog } = this
+    return catalog.segments.map((segment) => summaryOf(segment, segment !== catalog.active()))
+  }
+
+  async trim(before: Offset): Promise<Either<DiskError | Closed | ReadOnly | Poisoned | InvalidOffset, TrimReport>> {
+    if (this.closed || this.closing !== undefined) return left(new Closed())
+    if (this.writing === undefined) return left(new ReadOnly())
+    if (before > this.end()) return left(new InvalidOffset(before, `lies beyond the end of the log at ${this.end()}`))
+    return this.writing.trimmer.trim(before)
+  }
+
   async sync(): Promise<Either<Poisoned | Closed | ReadOnly, void>> {
     if (this.closed) return left(new Closed())
     return this.writing === undefined ? left(new ReadOnly()) : this.writing.writer.sync()
@@ -249,7 +289,10 @@ export class LocalStore implements Store {
     }
     writing.stopTimer()
     // Readers go on until what was accepted is on disk.
-    const flushed = await writing.writer.close()
+    const flushing = writing.writer.close()
+    // A trim that is under way may find that nothing on the disk is certain any more.
+    await catalog.inTurn(() => Promise.resolve())
+    const flushed = (await flushing)._tag === 'Left' ? await flushing : await writing.writer.sync()
     this.closed = true
     this.growth.close()
     const marked = flushed._tag === 'Left' ? flushed : await this.markClean(writing)
@@ -271,14 +314,20 @@ export class LocalStore implements Store {
     return writing.marker.sync()
   }
 
-  /** Asks a question of the log as it is now. */
+  /** Asks a question of the log as it is now; again, when it was trimmed meanwhile. */
   private async answer<E, T>(
     question: () => Promise<Either<E | DiskError, T>>
   ): Promise<Either<E | DiskError | Closed, T>> {
-    const refreshed = await this.refresh()
-    if (refreshed._tag === 'Left') return refreshed
-    const answer = await question()
-    return answer._tag === 'Left' && this.closed ? left(new Closed()) : answer
+    for (;;) {
+      const refreshed = await this.refresh()
+      if (refreshed._tag === 'Left') return refreshed
+      const { first } = this.catalog
+      const answer = await question()
+      // A trim by another process may be why a file is gone.
+      if (answer._tag === 'Left' && this.readOnly) await this.refresh()
+      if (answer._tag === 'Left' && this.closed) return left(new Closed())
+      if (this.catalog.first === first) return answer
+    }
   }
 }
 
@@ -310,7 +359,7 @@ function wholeClock(clock: Clock): Clock {
 
 /** The timestamp that the next event must not fall behind. */
 function lastTimestampMs(catalog: Catalog): number {
-  let last = 0
+  let last = catalog.trimmed.lastTimestampMs
   for (const { index } of catalog.segments) last = Math.max(last, index.lastTimestampMs)
   return last
 }

@@ -1,5 +1,5 @@
 // All aggregates of a log in one sorted list: a merge of the sorted lists of its segments, or of the tiers that stand for
-// them.
+// them, and of what is kept of those that were trimmed.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { Closed, type DiskError } from '../core/error.ts'
@@ -43,11 +43,13 @@ function* listAfter(
   prefix: string,
   isNew: (aggregateId: string) => boolean
 ): Generator<Either<DiskError | Closed, AggregateSummary>, Segment | TierFile | undefined, undefined> {
-  const sources = [...catalog.cover(), catalog.active()].map((part) => ({
+  const listed: readonly SummarySource<Segment | TierFile>[] = [...catalog.cover(), catalog.active()].map((part) => ({
     items: part instanceof TierFile ? part.aggregates(prefix) : part.index.aggregates(prefix),
     part
   }))
-  for (const next of mergeSummaries(sources)) {
+  // Its errors are the disk's, so nothing of it is ever to be mended.
+  const trimmed = { items: catalog.trimmed.aggregates(prefix), part: catalog.active() }
+  for (const next of mergeSummaries([trimmed, ...listed])) {
     if (catalog.isClosed) {
       yield left(new Closed())
       return undefined

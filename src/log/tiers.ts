@@ -111,6 +111,11 @@ export class Tiers {
     }
   }
 
+  /** Segments before `first` were trimmed: what was merged of them goes, with its neighbours, and is merged anew. */
+  dropBefore(first: number): void {
+    for (const tier of this.open.values()) if (tier.base < first) this.drop(tier)
+  }
+
   /** Merges what there is to merge. Resolves to what went wrong with the disk; the rest is merged the next time. */
   async merge(sealed: readonly Segment[], isStopped: () => boolean): Promise<DiskError | undefined> {
     for (const step of planTiers(sealed, [...this.open.values()]).steps) {

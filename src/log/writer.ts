@@ -43,6 +43,7 @@ export interface WriterOptions {
   /** The active segment's file. */
   readonly file: DiskFile
   readonly segmentBytes: number
+  readonly logBytes: number | undefined
   readonly pendingBytes: number
   readonly checkpointBytes: number
 }
@@ -190,10 +191,10 @@ export class Writer {
   private planGroup(): readonly PlannedBatch[] {
     const { catalog, clock, segmentBytes } = this.options
     const { base } = catalog.active()
-    const group = new Group(catalog)
-    const { batches, versionOf, lastMatch } = group
-    const { logId } = catalog.options
-    const context = { logId, buffer: this.buffer, nowMs: clock.nowMs(), durable: this.durable, versionOf, lastMatch }
+    const group = new Group(this.options)
+    const { batches, versionOf, lastMatch, first, overBudget } = group
+    const log = { logId: catalog.options.logId, first, versionOf, lastMatch, overBudget }
+    const context = { ...log, buffer: this.buffer, nowMs: clock.nowMs(), durable: this.durable }
     let { tail } = this
     let taken = 0
     while (taken < this.queue.length && this.buffer.length < groupBytes && (this.alone === 0 || batches.length === 0)) {

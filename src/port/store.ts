@@ -101,6 +101,29 @@ export interface RebuildOptions {
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined
 }
 
+/** A file of the log, in the order of the log. */
+export interface SegmentSummary {
+  readonly base: Offset
+  /** Where its events end; the next segment begins there. */
+  readonly end: Offset
+  /** Whether nothing is appended to it any more. The last segment is the active one, and is not. */
+  readonly sealed: boolean
+  /** What it takes: its frames and its header. */
+  readonly bytes: number
+  /** The time of its first event, in ms since the epoch; 0 when it has none. */
+  readonly firstTimestampMs: number
+  /** The greatest time of its events; 0 when it has none. */
+  readonly lastTimestampMs: number
+}
+
+/** What a trim has removed. */
+export interface TrimReport {
+  /** Where the log begins now. */
+  readonly first: Offset
+  /** The segments that went, oldest first. */
+  readonly segments: readonly SegmentSummary[]
+}
+
 export interface WaitOptions {
   readonly signal: AbortSignal | undefined
   /** Undefined: for ever. */
@@ -144,6 +167,19 @@ export interface Store {
   seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>>
   /** The first event written at or after the time, or the end. */
   offsetAt(timestampMs: number): Promise<Either<DiskError | Corrupt | Closed, Offset>>
+  /**
+   * The aggregate's version where the log begins: that many of its events were trimmed at most, and the next one that is
+   * kept, if there is one, has a greater version. 0 when none was trimmed.
+   */
+  trimmedVersion(aggregateId: string): Promise<Either<DiskError | Closed, Version>>
+  /** The segments that are kept, oldest first; there is at least one. */
+  segments(): readonly SegmentSummary[]
+  /**
+   * Removes whole sealed segments, oldest first, as far as they end at `before` or earlier; that may be none. Appends and
+   * reads go on meanwhile. When it resolves to Right the log begins at `first` for good; after a Left it may begin there
+   * too, and what is left of the files goes at the next trim or opening.
+   */
+  trim(before: Offset): Promise<Either<DiskError | Closed | ReadOnly | Poisoned | InvalidOffset, TrimReport>>
   /** Everything appended so far survives a power cut when this resolves to Right. */
   sync(): Promise<Either<Poisoned | Closed | ReadOnly | DiskError, void>>
   rebuildIndex(

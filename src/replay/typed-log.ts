@@ -146,12 +146,12 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     if (!Number.isSafeInteger(fromVersion) || fromVersion < 0) {
       return this.replayOf(() => failedReader(new InvalidArgument('fromVersion', 'is not an integer from 0')))
     }
-    const range = { fromVersion: Math.max(1, fromVersion), limit }
+    const range = { aggregateId, fromVersion: Math.max(1, fromVersion), limit }
     const read = (from: Offset | undefined): EventReader =>
       this.store.read({ ...everything, from, query: [{ aggregateId }], signal })
     const seek = (): Promise<Either<ReplayError, Offset>> => this.store.seekVersion(aggregateId, fromVersion)
     return this.replayOf(
-      () => new AggregateReader(fromVersion <= 1 ? read(undefined) : lazyReader(seek, read), range),
+      () => new AggregateReader(fromVersion <= 1 ? read(undefined) : lazyReader(seek, read), range, this.store),
       signal
     )
   }
@@ -311,7 +311,8 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     visit: (stored: StoredEvent<Recorded<A>>) => void
   ): Promise<ReplayError | undefined> {
     const source = this.store.read({ ...everything, query: [{ aggregateId }] })
-    return this.each(new AggregateReader(source, { fromVersion: 1, limit: undefined }), visit)
+    const range = { aggregateId, fromVersion: 1, limit: undefined }
+    return this.each(new AggregateReader(source, range, this.store), visit)
   }
 
   private async each(

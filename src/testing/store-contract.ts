@@ -10,6 +10,7 @@ import { clockLaws, closeLaws, damageLaws, readerLaws, reopenLaws } from './stor
 import { liveLaws, liveReaderLaws } from './store-live-laws.ts'
 import type { StoreFixture, StoreLaw } from './store-probe.ts'
 import { readLaws } from './store-read-laws.ts'
+import { trimLaws, trimReaderLaws, trimReopenLaws } from './store-trim-laws.ts'
 
 type Capability = true | { readonly skip: string }
 
@@ -35,11 +36,14 @@ export function storeContract(
     [appendLaws, true],
     [conditionLaws, true],
     [readLaws, true],
+    [trimLaws, true],
     [liveLaws, true],
     [closeLaws, true],
     [reopenLaws, reopen],
+    [trimReopenLaws, reopen],
     [readerLaws, reader],
     [liveReaderLaws, reader],
+    [trimReaderLaws, reader],
     [clockLaws, clock],
     [damageLaws, damage]
   ]

@@ -2,16 +2,21 @@
 // a capability of the fixture.
 
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
-import { assert } from '../core/assert.ts'
 import type { Store } from '../port/store.ts'
-import { append, elements, event, must, mustBeInOrder, read, summaries, tagOf, tags, tryAppend } from './store-probe.ts'
+import {
+  append,
+  elements,
+  event,
+  having,
+  must,
+  mustBeInOrder,
+  read,
+  summaries,
+  tagOf,
+  tags,
+  tryAppend
+} from './store-probe.ts'
 import { wholeLog, type StoreFixture, type StoreLaw } from './store-probe.ts'
-
-/** What the fixture was said to have. */
-function having<T>(ability: T | undefined): T {
-  assert(ability !== undefined, 'a store fixture has every capability that is not skipped')
-  return ability
-}
 
 async function reopened(store: Store, fixture: StoreFixture): Promise<Store> {
   must(await store.close())
@@ -37,7 +42,9 @@ export const closeLaws: readonly StoreLaw[] = [
         store.seekVersion('a', 1),
         store.offsetAt(0),
         store.sync(),
-        store.rebuildIndex({})
+        store.rebuildIndex({}),
+        store.trimmedVersion('a'),
+        store.trim(store.end())
       ]
       for (const answer of await Promise.all<Awaited<(typeof refused)[number]>>(refused)) {
         strictEqual(tagOf(answer), 'Closed')
@@ -115,6 +122,7 @@ export const readerLaws: readonly StoreLaw[] = [
       strictEqual(tagOf(await tryAppend(reader, [event('a')])), 'ReadOnly')
       strictEqual(tagOf(await reader.sync()), 'ReadOnly')
       strictEqual(tagOf(await reader.rebuildIndex({})), 'ReadOnly')
+      strictEqual(tagOf(await reader.trim(reader.first())), 'ReadOnly')
       must(await reader.close())
       deepStrictEqual(await tags(reader), ['Closed'])
       strictEqual((await append(store, event('a'))).versions[0], 3)

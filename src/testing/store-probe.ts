@@ -2,6 +2,7 @@
 
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import type { Either } from 'fp-ts/lib/Either.js'
+import { assert } from '../core/assert.ts'
 import type { Offset } from '../core/brand.ts'
 import type { Condition } from '../core/error.ts'
 import type { ReplayError, StorageError } from '../core/read-error.ts'
@@ -21,6 +22,12 @@ export interface StoreFixture {
   /** Sets the clock that the store reads. */
   readonly setTime?: ((nowMs: number) => void) | undefined
   readonly cleanup: () => Promise<void> | void
+}
+
+/** What the fixture was said to have. */
+export function having<T>(ability: T | undefined): T {
+  assert(ability !== undefined, 'a store fixture has every capability that is not skipped')
+  return ability
 }
 
 /** A law in one sentence, and the test that it holds on a store without events. */
