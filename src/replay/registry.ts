@@ -91,7 +91,8 @@ export class ReaderRegistry<E> {
   }
 
   async list(): Promise<Either<DiskError | Closed, readonly (ListedReader | UnreadableReader)[]>> {
-    const listed = await this.parts.cursors.list()
+    const end = await this.store.refresh()
+    const listed = end._tag === 'Left' ? end : await this.parts.cursors.list()
     if (listed._tag === 'Left') return listed
     const readers: (ListedReader | UnreadableReader)[] = []
     for (const status of listed.right) {

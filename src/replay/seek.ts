@@ -36,6 +36,8 @@ export async function offsetOf(store: Store, target: SeekTarget): Promise<Either
     if (typeof timestampMs === 'number' && !Number.isNaN(timestampMs)) return store.offsetAt(timestampMs)
     return left(new InvalidArgument('timestampMs', `is no time in ms since the epoch: ${String(timestampMs)}`))
   }
+  if (typeof target !== 'number')
+    return left(new InvalidArgument('offset', 'is neither an offset nor a time nor an end'))
   const fault = offsetFault('offset', target)
   if (fault !== undefined) return left(new InvalidArgument(fault.argument, fault.reason))
   const wrong = await boundaryFault(store, target)
