@@ -6,7 +6,6 @@ import { Readable, Transform, Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { finished, pipeline } from 'node:stream/promises'
 import { left, right } from 'fp-ts/lib/Either.js'
-import * as fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { Aborted, Corrupt, Offset, orThrow } from '../src/index.ts'
 import type { Event, EventBody, EventLog, Recorded, ReplayElement, StoredEvent } from '../src/index.ts'
@@ -14,49 +13,9 @@ import { headerBytes } from '../src/core/header.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { Replay } from '../src/replay/replay.ts'
 import { all, deposit, diskOf, eventsOf, filesOf, folder, HandleDisk, lab, openOn, plainAll, turn } from './log-lab.ts'
+import { Batches, batchesOf, stored } from './readable-lab.ts'
 
 const corrupt = new Corrupt({ offset: Offset(7), nextOffset: Offset(8), reason: 'checksum' })
-
-function stored(place: number): StoredEvent<Event> {
-  return { offset: Offset(place), nextOffset: Offset(place + 1), version: 1, event: { place } } as never
-}
-
-/** A replay of batches, which writes down what is asked of its reader. */
-class Batches {
-  /** How many batches were asked for. */
-  asked = 0
-  opened = 0
-  closed = 0
-  /** How many calls of `next` wait. */
-  private waiting = 0
-  readonly replay: Replay<Event>
-
-  constructor(batches: readonly (readonly ReplayElement<Event>[])[], signal?: AbortSignal) {
-    const open = () => {
-      this.opened++
-      const rest = [...batches]
-      return {
-        next: async () => {
-          this.asked++
-          if (++this.waiting > 1) throw new Error('two calls at once')
-          await turn()
-          this.waiting--
-          return this.closed > 0 ? undefined : rest.shift()
-        },
-        close: () => {
-          this.closed++
-        }
-      }
-    }
-    this.replay = new Replay(open, signal)
-  }
-}
-
-/** Batches of so many events each, counted through. */
-function batchesOf(...sizes: readonly number[]): ReplayElement<Event>[][] {
-  let place = 0
-  return sizes.map((size) => Array.from({ length: size }, () => right(stored(place++))))
-}
 
 async function logOf(
   count: number
@@ -143,30 +102,6 @@ describe('a stream of a replay', () => {
 })
 
 describe('back-pressure', () => {
-  it('asks for a batch only when there is room and the one before is used up, whatever the sizes', async () => {
-    const sizes = fc.array(fc.integer({ min: 1, max: 7 }), { maxLength: 8 })
-    const property = fc.asyncProperty(sizes, fc.integer({ min: 1, max: 9 }), async (drawn, highWaterMark) => {
-      const batches = new Batches(batchesOf(...drawn))
-      const stream = batches.replay.toReadable({ highWaterMark })
-      const total = drawn.reduce((sum, size) => sum + size, 0)
-      // The first read starts it; it fills up and stops.
-      for (let taken = 0; taken <= total; taken++) {
-        stream.read(0)
-        for (let pause = 0; pause < 2 * (drawn.length + 2); pause++) await turn()
-        expect(stream.readableLength).toBe(Math.min(highWaterMark, total - taken))
-        // As many batches as it takes to fill the buffer, and one more only to find the end.
-        let [needed, covered] = [0, 0]
-        while (covered < taken + highWaterMark && needed <= drawn.length) covered += drawn[needed++] ?? 0
-        expect(batches.asked).toBe(needed)
-        if (taken < total) expect(stream.read()).toEqual(stored(taken))
-      }
-      expect(stream.read()).toBeNull()
-      await finished(stream)
-      expect(batches.closed).toBe(1)
-    })
-    await fc.assert(property, { numRuns: 60 })
-  })
-
   it('holds a follow where its consumer is', async () => {
     const { disk, log } = await logOf(30)
     const handles = disk.handles

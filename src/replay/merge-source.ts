@@ -84,7 +84,7 @@ export class Lane {
       this.iterator.next().then(this.arrive, this.fail)
     } catch (error) {
       // Not at once: whoever pulls is not to be interrupted.
-      void Promise.resolve(error).then(this.fail)
+      queueMicrotask(() => this.fail(error))
     }
   }
 

@@ -12,7 +12,7 @@
 //   out at once, marked late. A source that is added while the merge runs may bring late elements too.
 // - Every element is handed out once, or never when the merge ends or its source is removed before.
 //
-// How it ends, and what becomes of the sources: each is closed once, however it ends.
+// How it ends, and what becomes of the sources: each that was opened is closed once, however it ends.
 // - The last source has ended or was removed: done. (To exchange the last one, add before you remove.)
 // - `break`, `return`: done, once the sources are closed.
 // - Abort: Left(Aborted) at once, without what was read before; then done.
