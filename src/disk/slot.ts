@@ -2,7 +2,7 @@
 // folder is synced. At every moment the name stands for one whole value. Saves of one path follow each other, since
 // they share the temporary file; saves of different paths do not wait for one another.
 
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { right, type Either, type Left } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
@@ -16,9 +16,10 @@ export function makeSlot(disk: Disk): Slot {
   /** The last save of each path that is under way; it settles without a rejection. */
   const running = new Map<string, Promise<unknown>>()
   return {
-    save: (path, parts) => {
+    save: (path, parts, pause = nextTurn) => {
       const before = running.get(path)
-      const save = before === undefined ? replace(disk, path, parts) : before.then(() => replace(disk, path, parts))
+      const value = { parts, pause }
+      const save = before === undefined ? replace(disk, path, value) : before.then(() => replace(disk, path, value))
       const settled = save.then(forget, forget)
       running.set(path, settled)
       return save
@@ -29,14 +30,17 @@ export function makeSlot(disk: Disk): Slot {
   }
 }
 
-/** How many bytes are written before other work gets its turn: about a millisecond. */
-const burstBytes = 256 * 1024
+/** How many bytes are written before other work gets its turn: where each takes thought, as in a merge, a millisecond. */
+const burstBytes = 32 * 1024
 
-type Parts<E> = Iterable<Uint8Array | Left<E>>
+interface Value<E> {
+  readonly parts: Iterable<Uint8Array | Left<E>>
+  readonly pause: () => Promise<void>
+}
 
-async function replace<E>(disk: Disk, path: string, parts: Parts<E>): Promise<Either<DiskError | E, void>> {
+async function replace<E>(disk: Disk, path: string, value: Value<E>): Promise<Either<DiskError | E, void>> {
   const temporary = `${path}.tmp`
-  const prepared = await prepare(disk, temporary, parts)
+  const prepared = await prepare(disk, temporary, value)
   const renamed = prepared._tag === 'Left' ? prepared : disk.rename(temporary, path)
   if (renamed._tag === 'Right') return disk.syncFolder(folderOf(path))
   disk.remove(temporary) // on a full disk its bytes are missed
@@ -44,20 +48,20 @@ async function replace<E>(disk: Disk, path: string, parts: Parts<E>): Promise<Ei
 }
 
 /** Writes the value to the temporary file and syncs it. */
-async function prepare<E>(disk: Disk, path: string, parts: Parts<E>): Promise<Either<DiskError | E, void>> {
+async function prepare<E>(disk: Disk, path: string, value: Value<E>): Promise<Either<DiskError | E, void>> {
   const stale = disk.remove(path)
   if (stale._tag === 'Left') return stale
   const file = disk.open(path, 'create')
   if (file._tag === 'Left') return file
   try {
-    const written = await writeAll(file.right, parts)
+    const written = await writeAll(file.right, value)
     return written._tag === 'Left' ? written : await file.right.sync()
   } finally {
     file.right.close()
   }
 }
 
-async function writeAll<E>(file: DiskFile, parts: Parts<E>): Promise<Either<DiskError | E, void>> {
+async function writeAll<E>(file: DiskFile, { parts, pause }: Value<E>): Promise<Either<DiskError | E, void>> {
   let position = 0
   let burst = 0
   for (const part of parts) {
@@ -68,7 +72,7 @@ async function writeAll<E>(file: DiskFile, parts: Parts<E>): Promise<Either<Disk
     burst += part.length
     if (burst < burstBytes) continue
     burst = 0
-    await setImmediate()
+    await pause()
   }
   return right(undefined)
 }

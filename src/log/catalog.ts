@@ -9,7 +9,7 @@
 //   may have what this one has no more.
 // - An index that turns out damaged is never believed: it is rebuilt from its segment, and the question asked again.
 
-import { left, right, type Either, type Left } from 'fp-ts/lib/Either.js'
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { assert } from '../core/assert.ts'
 import { DiskFailed, type DiskError } from '../core/error.ts'
 import { IndexDamaged, type IndexError, type SegmentIndex } from '../indexing/segment-index.ts'
@@ -23,8 +23,9 @@ import type { QueryItem } from '../core/query.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
 import { extendIndex } from './index-scan.ts'
+import { slotParts, type Stopped } from './index-parts.ts'
 import { indexName, type Segment } from './segment.ts'
-import { Tiers } from './tiers.ts'
+import { Tiers, type MergePace } from './tiers.ts'
 import { TrimRecord } from './trim-record.ts'
 
 /** A sealed segment whose index must be rebuilt before the question can be answered. */
@@ -242,7 +243,8 @@ export class Catalog {
   }
 
   /** The checkpoint that an index rests on cannot be read: the index is built anew. Anything else is the disk's. */
-  private async afterFailedSave(segment: Segment, error: IndexError): Promise<DiskError | undefined> {
+  private async afterFailedSave(segment: Segment, error: IndexError | Stopped): Promise<DiskError | undefined> {
+    if (error === 'stopped') return undefined
     if (error._tag !== 'IndexDamaged') return error
     const rebuilt = await this.rebuild(segment)
     return rebuilt._tag === 'Left' ? rebuilt.left : undefined
@@ -250,13 +252,17 @@ export class Catalog {
 
   /**
    * Writes a checkpoint of the active segment's index while it grows, and lets go of the memory. `synced` resolves
-   * to true when everything before an offset is on disk: a checkpoint vouches for its frames. What goes wrong costs
+   * to true when everything before an offset is on disk: a checkpoint vouches for its frames. It is given up when
+   * `isStopped`. What goes wrong costs
    * memory and a longer scan at the next open, as with saveSealed.
    */
-  async checkpoint(synced: (end: number) => Promise<boolean>): Promise<DiskError | undefined> {
+  async checkpoint(
+    synced: (end: number) => Promise<boolean>,
+    isStopped: () => boolean
+  ): Promise<DiskError | undefined> {
     const segment = this.active()
     const index = this.growing()
-    const parts = partsOf(index)
+    const parts = slotParts(index.checkpoint(), isStopped)
     if (!(await synced(index.end))) return undefined
     const saved = await this.options.slot.save(this.indexPath(segment.base), parts)
     if (saved._tag === 'Left') return this.afterFailedSave(segment, saved.left)
@@ -282,8 +288,9 @@ export class Catalog {
    * Writes an index to its file: a sealed segment's, or the active one's as a checkpoint. IndexDamaged: the checkpoint
    * before it, which it rests on, cannot be read.
    */
-  private saveIndex(index: ActiveIndex): Promise<Either<IndexError, void>> {
-    return this.options.slot.save(this.indexPath(index.base), partsOf(index))
+  private async saveIndex(index: ActiveIndex): Promise<Either<IndexError, void>> {
+    const saved = await this.options.slot.save(this.indexPath(index.base), slotParts(index.checkpoint()))
+    return saved as Either<IndexError, void>
   }
 
   private indexPath(base: number): string {
@@ -294,8 +301,8 @@ export class Catalog {
    * Merges the indexes of sealed segments where there is something to merge, until it is told to stop. Resolves to
    * what went wrong.
    */
-  mergeTiers(isStopped: () => boolean): Promise<DiskError | undefined> {
-    return this.inTurn(() => this.tiers.merge(this.sealed(), isStopped))
+  mergeTiers(pace: MergePace): Promise<DiskError | undefined> {
+    return this.inTurn(() => this.tiers.merge(this.sealed(), pace))
   }
 
   /** Does what takes files away, or needs them to stay, when nothing else of the kind is under way. */
@@ -382,14 +389,6 @@ export class Catalog {
     this.tiers.close()
     this.trimmed.close()
   }
-}
-
-/** The bytes of an index as it is at this call. */
-function partsOf(index: ActiveIndex): Iterable<Uint8Array | Left<IndexError>> {
-  const parts = index.checkpoint()
-  return (function* () {
-    for (const part of parts) yield part._tag === 'Right' ? part.right : part
-  })()
 }
 
 /** The file that an index reads. */

@@ -192,7 +192,7 @@ export async function rebuildFrom(
     doneBytes += segment.end - segment.base
     options.onProgress?.(doneBytes, Math.max(totalBytes, doneBytes))
   }
-  const merged = await catalog.mergeTiers(isClosed)
+  const merged = await catalog.mergeTiers({ isStopped: isClosed })
   if (merged !== undefined) return left(merged)
   return right(undefined)
 }

@@ -2,7 +2,7 @@
 // above a cache: whatever is wrong with one, it is let go and its segments are asked instead. So nothing here fails a
 // question, and a log without tiers answers the same, only slower.
 
-import { left, right, type Either, type Left } from 'fp-ts/lib/Either.js'
+import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { DiskError } from '../core/error.ts'
 import type { QueryItem } from '../core/query.ts'
 import { IndexFile } from '../indexing/index-file.ts'
@@ -14,6 +14,7 @@ import { coverWith, planTiers, tierName, tierOfName, type MergeStep, type Segmen
 import type { TierSource } from '../indexing/tier-source.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
+import { slotParts } from './index-parts.ts'
 import type { Segment } from './segment.ts'
 
 export interface TiersOptions {
@@ -22,6 +23,14 @@ export interface TiersOptions {
   readonly folder: string
   readonly logId: number
   readonly readOnly: boolean
+}
+
+/** How a merge leaves room to others. */
+export interface MergePace {
+  /** Asked between two pieces; from then on it ends, and leaves what is done. */
+  readonly isStopped: () => boolean
+  /** Awaited every few ten KiB; the next turn if not given. */
+  readonly pause?: () => Promise<void>
 }
 
 type Cover = readonly (Segment | TierFile)[]
@@ -117,9 +126,9 @@ export class Tiers {
   }
 
   /** Merges what there is to merge. Resolves to what went wrong with the disk; the rest is merged the next time. */
-  async merge(sealed: readonly Segment[], isStopped: () => boolean): Promise<DiskError | undefined> {
+  async merge(sealed: readonly Segment[], pace: MergePace): Promise<DiskError | undefined> {
     for (const step of planTiers(sealed, [...this.open.values()]).steps) {
-      const failed = await this.mergeStep(step, { sealed, isStopped })
+      const failed = await this.mergeStep(step, sealed, pace)
       if (failed._tag === 'Left') return failed.left
       // A source is missing or damaged: what rests on it waits until it is there.
       if (!failed.right) return undefined
@@ -169,7 +178,8 @@ export class Tiers {
   /** False when a source is not there to be merged, or the merge was stopped. */
   private async mergeStep(
     step: MergeStep,
-    { sealed, isStopped }: { readonly sealed: readonly Segment[]; readonly isStopped: () => boolean }
+    sealed: readonly Segment[],
+    { isStopped, pause }: MergePace
   ): Promise<Either<DiskError, boolean>> {
     const sources: TierSource[] = []
     for (const part of step.sources) {
@@ -178,22 +188,10 @@ export class Tiers {
       if (!(source instanceof TierFile || source instanceof IndexFile)) return right(false)
       sources.push(source)
     }
-    const saved = await this.options.slot.save(`${this.options.folder}/${tierName(step)}`, partsOf(sources, isStopped))
+    const path = `${this.options.folder}/${tierName(step)}`
+    const saved = await this.options.slot.save(path, slotParts(mergeTier(sources), isStopped), pause)
     if (saved._tag === 'Left') return saved.left instanceof Error ? left(saved.left) : right(false)
     const last = sealed.find(({ end }) => end === step.end)
     return right(last !== undefined && this.openTier(step, last))
-  }
-}
-
-/** Ends the save of a tier that is not wanted any more. */
-const stopped = left('stopped' as const)
-
-function* partsOf(
-  sources: readonly TierSource[],
-  isStopped: () => boolean
-): Generator<Uint8Array | Left<IndexError | 'stopped'>, void, undefined> {
-  for (const part of mergeTier(sources)) {
-    if (isStopped()) return yield stopped as Left<'stopped'>
-    yield part._tag === 'Right' ? part.right : part
   }
 }

@@ -16,8 +16,12 @@ export class WatchedSlot implements Slot {
     this.slot = slot
   }
 
-  async save<E = never>(path: string, parts: Iterable<Uint8Array | Left<E>>): Promise<Either<DiskError | E, void>> {
-    const saved = await this.slot.save(path, parts)
+  async save<E = never>(
+    path: string,
+    parts: Iterable<Uint8Array | Left<E>>,
+    pause?: () => Promise<void>
+  ): Promise<Either<DiskError | E, void>> {
+    const saved = await this.slot.save(path, parts, pause)
     if (saved._tag === 'Left' && isLostSync(saved.left)) this.onNamesInDoubt(saved.left)
     return saved
   }

@@ -62,7 +62,10 @@ export class Writer {
   private pendingBytes = 0
   /** Bytes of the batches in `queue`. */
   private queuedBytes = 0
-  private readonly turn = new Turn(() => this.flush())
+  private readonly turn = new Turn(
+    () => this.flush(),
+    () => this.upkeep.isBusy
+  )
   /** While set, nothing is written: a roll, or the rebuilding of an index that a plan needs. */
   private pause: Promise<void> | undefined
   private syncing: Promise<void> | undefined
@@ -336,8 +339,8 @@ export class Writer {
       this.startSync()
       await this.syncing
     }
-    // Bounds the indexes in memory, and leaves merges alone to sync the folder beside us.
-    await this.upkeep.saved()
+    // Bounds the indexes in memory.
+    await this.upkeep.room()
     if (this.poison !== undefined) return
     const { catalog, clock } = this.options
     const { disk, folder, logId } = catalog.options
@@ -350,7 +353,8 @@ export class Writer {
       else this.refuseHead(error)
       return
     }
-    // If a merge has failed to sync the folder meanwhile, our own success means nothing; in the next turn it is told.
+    // If a save or a merge has failed to sync the folder meanwhile, our own success means nothing; in the next turn it
+    // is told.
     await nextTurn()
     if (this.poison !== undefined) return created.right.close()
     this.file.close()
