@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { orThrow, type EventLog } from '../src/index.ts'
 import type { MemoryCall, MemoryFault } from '../src/disk/memory-calls.ts'
 import type { MemoryDisk } from '../src/disk/memory.ts'
+import { spareName } from '../src/log/spare.ts'
 import { deposit, eventsOf, filesOf, folder, lab, openOn, plainAll, turn } from './log-lab.ts'
 
 const first = `${folder}/00000000000000000000.log`
@@ -131,26 +132,26 @@ describe('a failed write', () => {
 })
 
 describe('a new segment that cannot be made', () => {
-  it.each(['open', 'write'])(
-    'for want of room (%s) fails the batch that needs it, until there is room',
-    async (operation) => {
-      const { disk, log } = await lab({ segmentBytes: 256 })
-      await orThrow(log.append([deposit('a'), deposit('a')]))
-      const files = [...filesOf(disk).keys()]
-      disk.arm({ fault: failing(operation, 'ENOSPC', 2) })
-      const failed = await Promise.all([log.append([deposit('b'), deposit('b')])(), log.append(deposit('c'))()])
-      expect(failed.every((one) => one._tag === 'Left' && one.left._tag === 'DiskFull')).toBe(true)
-      expect([...filesOf(disk).keys()]).toEqual(files)
-      await orThrow(log.append(deposit('d')))
-      expect(await ids(log)).toEqual(['a', 'a', 'd'])
-      expect([...filesOf(disk).keys()].filter((name) => name.endsWith('.log')).length).toBe(2)
-      await orThrow(log.close())
-      expect(await idsAfter(disk)).toEqual(['a', 'a', 'd'])
-    }
-  )
+  it.each([
+    ['open', '.log'],
+    ['write', spareName],
+    ['rename', spareName]
+  ])('for want of room (%s) fails the batch that needs it, until there is room', async (operation, path) => {
+    const { disk, log } = await lab({ segmentBytes: 256 })
+    await orThrow(log.append([deposit('a'), deposit('a')]))
+    disk.arm({ fault: failing(operation, 'ENOSPC', 2, path) })
+    const failed = await Promise.all([log.append([deposit('b'), deposit('b')])(), log.append(deposit('c'))()])
+    expect(failed.every((one) => one._tag === 'Left' && one.left._tag === 'DiskFull')).toBe(true)
+    expect([...filesOf(disk).keys()].filter((name) => name.endsWith('.log')).length).toBe(1)
+    await orThrow(log.append(deposit('d')))
+    expect(await ids(log)).toEqual(['a', 'a', 'd'])
+    expect([...filesOf(disk).keys()].filter((name) => name.endsWith('.log')).length).toBe(2)
+    await orThrow(log.close())
+    expect(await idsAfter(disk)).toEqual(['a', 'a', 'd'])
+  })
 
   it.each([
-    ['sync', '.log'],
+    ['sync', spareName],
     ['sync folder', folder]
   ])('durably (%s) poisons the log, and loses nothing that was acknowledged', async (operation, path) => {
     const { disk, log } = await lab({ segmentBytes: 256 })

@@ -21,7 +21,6 @@ export interface Pending {
 /** A batch, or a caller of `sync`, that waits until everything before `end` is on disk. */
 export interface Waiter {
   readonly end: number
-  readonly bytes: number
   readonly settle: (result: Either<Poisoned, void>) => void
 }
 

@@ -10,6 +10,7 @@ import { TierFile } from '../indexing/tier-file.ts'
 import { tierOfName, type SegmentSpan } from '../indexing/tier-plan.ts'
 import { readersName } from './cursors.ts'
 import { indexName } from './segment.ts'
+import { spareName } from './spare.ts'
 import type { Findings } from './verify-finding.ts'
 
 /** Where recovery keeps what it cuts. */
@@ -21,7 +22,12 @@ export const repairPrefix = 'repair-'
 /** Whether a name is that of a temporary file of the log's own, left in its folder by an interruption. */
 function isTemporary(name: string): boolean {
   const base = Number(name.slice(0, 20))
-  if (name === `${markName}.tmp` || (Number.isSafeInteger(base) && name === `${indexName(base)}.tmp`)) return true
+  if (
+    name === spareName ||
+    name === `${markName}.tmp` ||
+    (Number.isSafeInteger(base) && name === `${indexName(base)}.tmp`)
+  )
+    return true
   return name.endsWith('.tmp') && tierOfName(name.slice(0, -4)) !== undefined
 }
 

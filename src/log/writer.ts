@@ -5,11 +5,11 @@
 //                        │                     │
 //                        └─ full ─► roll       └─ failed ─► poisoned, for good
 //
-// State: `queue` holds what was taken and is not written; `tail` says where the log ends; `durable` how much of that
-// is known to be on disk; `waiters` whose batches are written and must be synced first.
+// State: `queue` holds what was taken and is not written; `tail` says where the log ends; `synced` how much of that is
+// known to be on disk, and whose batches are written and must be synced first.
 //
 // Invariants
-// - durable ≤ tail.end; a waiter's end lies in (durable, tail.end].
+// - synced.durable ≤ tail.end; the end that somebody waits for lies in (synced.durable, tail.end].
 // - Batches are planned at the moment they are written, each behind the one before, so a batch that fails (condition,
 //   size, full disk) leaves no trace in those behind it.
 // - One write, one roll and one sync at a time. A sync vouches for what was written before it began, never for more.
@@ -28,10 +28,11 @@ import type { DiskFile } from '../port/disk.ts'
 import type { AppendRequest, Receipt } from '../port/store.ts'
 import type { Catalog, StaleIndex } from './catalog.ts'
 import { findWritten } from './duplicate.ts'
-import { Group, type Pending, type PlannedBatch, type Waiter } from './group.ts'
+import { Group, type Pending, type PlannedBatch } from './group.ts'
+import { GroupSync } from './group-sync.ts'
 import { FrameBuffer, planBatch, type Tail } from './plan.ts'
 import type { Marker } from './marker.ts'
-import { createSegment } from './segment.ts'
+import { Spare } from './spare.ts'
 import { tellWritten, timedRange } from './told.ts'
 import { Turn } from './turn.ts'
 import { IndexUpkeep } from './upkeep.ts'
@@ -54,11 +55,11 @@ export class Writer {
   /** The active segment's file; replaced when the segment rolls. */
   private file: DiskFile
   private tail: Tail
-  /** Everything before this offset is on disk. Only grows. */
-  private durable: number
+  private readonly synced: GroupSync
   private queue: Pending[] = []
-  private waiters: Waiter[] = []
-  /** Bytes of the batches in `queue` and `waiters`, as counted when they were taken. */
+  /** The batches that are being written, from when they leave the queue. */
+  private group: readonly PlannedBatch[] = []
+  /** Bytes of the batches whose callers wait, as counted when they were taken. */
   private pendingBytes = 0
   /** Bytes of the batches in `queue`. */
   private queuedBytes = 0
@@ -68,8 +69,8 @@ export class Writer {
   )
   /** While set, nothing is written: a roll, or the rebuilding of an index that a plan needs. */
   private pause: Promise<void> | undefined
-  private syncing: Promise<void> | undefined
   private readonly upkeep: IndexUpkeep
+  private readonly spare: Spare
   /** How many batches are still to be written alone, after a write of several failed. */
   private alone = 0
   private poison: Poisoned | undefined
@@ -81,9 +82,18 @@ export class Writer {
     this.options = options
     this.file = options.file
     this.tail = start.tail
-    this.durable = start.durable
-    const { catalog, checkpointBytes } = options
-    const synced = async (end: number): Promise<boolean> => (await this.syncedTo(end))._tag === 'Right'
+    const { catalog, checkpointBytes, marker } = options
+    const sync = {
+      file: () => this.file,
+      end: () => this.tail.end,
+      begun: () => timedRange('sync', options),
+      vouched: (until: number) => marker.update(until),
+      failed: (error: DiskError) => this.poisonBy(error)
+    }
+    this.synced = new GroupSync(sync, start.durable)
+    const synced = async (end: number): Promise<boolean> => (await this.synced.to(end))._tag === 'Right'
+    this.spare = new Spare(catalog.options.disk, catalog.options.folder)
+    this.spare.clear()
     this.upkeep = new IndexUpkeep({ catalog, checkpointBytes, synced, isClosing: () => this.closing }, start.tail.end)
   }
 
@@ -114,28 +124,18 @@ export class Writer {
 
   /** Everything before this offset is on disk. */
   get durableEnd(): number {
-    return this.durable
+    return this.synced.durable
   }
 
   /** Resolves when everything taken so far is on disk. */
   async sync(): Promise<Either<Poisoned, void>> {
     await this.drain()
-    return this.syncedTo(this.tail.end)
-  }
-
-  /** Resolves when everything before `end`, which is written, is on disk. */
-  private syncedTo(end: number): Promise<Either<Poisoned, void>> {
-    if (this.poison !== undefined) return Promise.resolve(left(this.poison))
-    if (end <= this.durable) return Promise.resolve(right(undefined))
-    return new Promise((settle) => {
-      this.waiters.push({ end, bytes: 0, settle })
-      this.startSync()
-    })
+    return this.synced.to(this.tail.end)
   }
 
   /** Starts a sync if there is something to sync; nobody waits for it. */
   syncInBackground(): void {
-    if (this.tail.end > this.durable) this.startSync()
+    if (this.tail.end > this.synced.durable) this.synced.start()
   }
 
   /**
@@ -145,8 +145,9 @@ export class Writer {
   async close(): Promise<Either<Poisoned, void>> {
     this.closing = true
     const synced = await this.sync()
-    await this.syncing
+    await this.synced.ended()
     await this.upkeep.finished()
+    await this.spare.drop()
     return synced
   }
 
@@ -176,12 +177,16 @@ export class Writer {
       this.writeGroup()
     } catch (error) {
       this.poisonBy(error)
+      // They are in no queue any more; whoever was told already is not told again.
+      for (const { pending } of this.group) this.settle(pending, left(this.poison as Poisoned))
     }
+    this.group = []
   }
 
   private writeGroup(): void {
     this.buffer.length = 0
     const group = this.planGroup()
+    this.group = group
     if (group.length === 0) return
     const position = this.tail.end - this.options.catalog.active().base + headerBytes
     this.options.marker.begin()
@@ -197,7 +202,7 @@ export class Writer {
     const group = new Group(this.options)
     const { batches, versionOf, lastMatch, first, overBudget } = group
     const log = { logId: catalog.options.logId, first, versionOf, lastMatch, overBudget }
-    const context = { ...log, buffer: this.buffer, nowMs: clock.nowMs(), durable: this.durable }
+    const context = { ...log, buffer: this.buffer, nowMs: clock.nowMs(), durable: this.synced.durable }
     let { tail } = this
     let taken = 0
     while (taken < this.queue.length && this.buffer.length < groupBytes && (this.alone === 0 || batches.length === 0)) {
@@ -236,10 +241,8 @@ export class Writer {
     } else if (written.right === undefined) {
       this.settle(pending, left(error))
     } else {
-      const receipt = { ...written.right, durability: request.durability, duplicate: true }
-      if (request.durability === 'buffered' || receipt.nextOffset <= this.durable) this.settle(pending, right(receipt))
-      else this.awaitSync(pending, receipt)
-      if (this.waiters.length > 0) this.startSync()
+      this.acknowledge(pending, { ...written.right, durability: request.durability, duplicate: true })
+      this.synced.startForWaiters()
     }
     return undefined
   }
@@ -252,23 +255,25 @@ export class Writer {
       for (const frame of plan.frames) index.add(frame, frame.event)
       this.tail = plan.tail
       active.end = plan.tail.end
-      if (pending.request.durability === 'buffered') this.settle(pending, right(plan.receipt))
-      else this.awaitSync(pending, plan.receipt)
+      this.acknowledge(pending, plan.receipt)
     }
     assert(this.tail.end === before + this.buffer.length, 'the log ends behind what was written')
     this.alone = Math.max(0, this.alone - group.length)
-    if (this.waiters.length > 0) this.startSync()
+    this.synced.startForWaiters()
     this.upkeep.grown(this.tail.end)
+    this.prepareRoll()
     this.grown()
     // Last, since a subscriber may append.
     tellWritten(group, this.options)
   }
 
-  private awaitSync(pending: Pending, receipt: Receipt): void {
-    const settle = (synced: Either<Poisoned, void>): void => {
-      pending.settle(synced._tag === 'Left' ? synced : right(receipt))
-    }
-    this.waiters.push({ end: receipt.nextOffset, bytes: pending.bytes, settle })
+  /** Settles a batch that is written, when it is as durable as its caller wants it. */
+  private acknowledge(pending: Pending, receipt: Receipt): void {
+    const { nextOffset: end, durability } = receipt
+    if (durability === 'buffered' || end <= this.synced.durable) return this.settle(pending, right(receipt))
+    const settle = (synced: Either<Poisoned, void>): void =>
+      this.settle(pending, synced._tag === 'Left' ? synced : right(receipt))
+    this.synced.wait({ end, settle })
   }
 
   /**
@@ -294,9 +299,9 @@ export class Writer {
 
   /** What was cut off comes back with a power cut, and may even verify, until a sync that began behind the cut. */
   private async syncCut(): Promise<void> {
-    await this.syncing
-    this.startSync()
-    await this.syncing
+    await this.synced.ended()
+    this.synced.start()
+    await this.synced.ended()
   }
 
   private settle(pending: Pending, result: Either<AppendError, Receipt>): void {
@@ -335,18 +340,15 @@ export class Writer {
   /** Seals the active segment and opens the next one at the log's end. */
   private async roll(): Promise<void> {
     const tell = timedRange('roll', this.options)
-    while (this.tail.end > this.durable && this.poison === undefined) {
-      this.startSync()
-      await this.syncing
-    }
+    await this.synced.to(this.tail.end)
     // Bounds the indexes in memory.
     await this.upkeep.room()
     if (this.poison !== undefined) return
     const { catalog, clock } = this.options
-    const { disk, folder, logId } = catalog.options
     const baseOffset = this.tail.end
     this.options.marker.begin()
-    const created = await createSegment(disk, folder, { createdAt: clock.nowMs(), baseOffset, logId })
+    const { logId } = catalog.options
+    const created = await this.spare.take({ createdAt: clock.nowMs(), baseOffset, logId })
     if (created._tag === 'Left') {
       const { error, poisons } = created.left
       if (poisons) this.poisonBy(error)
@@ -365,39 +367,18 @@ export class Writer {
     tell?.(sealed.base, baseOffset)
   }
 
-  private startSync(): void {
-    if (this.syncing !== undefined || this.poison !== undefined) return
-    this.syncing = this.syncOnce().finally(() => {
-      this.syncing = undefined
-      if (this.waiters.length > 0) this.startSync()
-    })
-  }
-
-  /** One sync of the active file: vouches for everything that was written before it began. */
-  private async syncOnce(): Promise<void> {
-    const [durable, end] = [this.durable, this.tail.end]
-    const tell = timedRange('sync', this.options)
-    const synced = await this.file.sync()
-    if (synced._tag === 'Left') return this.poisonBy(synced.left)
-    this.durable = end
-    this.options.marker.update(end)
-    const served = this.waiters.filter((waiter) => waiter.end <= end)
-    this.waiters = this.waiters.filter((waiter) => waiter.end > end)
-    for (const waiter of served) this.serve(waiter, right(undefined))
-    tell?.(durable, end)
-  }
-
-  private serve(waiter: Waiter, result: Either<Poisoned, void>): void {
-    this.pendingBytes -= waiter.bytes
-    waiter.settle(result)
+  /** Does what the next roll would wait for, while nobody waits: the next segment's file, and most of the sync. */
+  private prepareRoll(): void {
+    const { catalog, segmentBytes } = this.options
+    if ((this.tail.end - catalog.active().base) * 4 < segmentBytes * 3 || this.closing) return
+    this.spare.prepare()
+    if ((this.tail.end - this.synced.durable) * 32 > segmentBytes) this.synced.start()
   }
 
   /** Nothing is known about the disk any more: everybody who waits is told, and nobody is taken. */
   poisonBy(cause: unknown): void {
     this.poison ??= new Poisoned(cause)
-    const { waiters, poison } = this
-    this.waiters = []
-    for (const waiter of waiters) this.serve(waiter, left(poison))
-    this.refuseAll(poison)
+    this.synced.stop(this.poison)
+    this.refuseAll(this.poison)
   }
 }
