@@ -4,11 +4,11 @@
 import { deepStrictEqual, ok } from 'node:assert'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { merge, orThrow, SourceFailed, type MergeElement, type Source, type StoredEvent } from '../src/index.ts'
+import { merge, orThrow, SourceFailed, type MergeElement, type Source } from '../src/index.ts'
 import { all, turn } from '../test/log-lab.ts'
 import { HandClock, HandSource, LabSource, series, type Element } from '../test/merge-lab.ts'
 
-type LabElement = MergeElement<Source<string, StoredEvent<string>>>
+type LabElement = MergeElement<Source<string, string>>
 
 /** What an element says, in one line. */
 function line(element: LabElement): string {

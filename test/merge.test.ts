@@ -6,7 +6,7 @@ import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { Aborted, EventLog, InvalidArgument, merge, Offset, orThrow, Poisoned, SourceFailed } from '../src/index.ts'
-import type { Event, Recorded, ReplayElement, Source, StoredEvent } from '../src/index.ts'
+import type { Event, Recorded, ReplayElement, Source } from '../src/index.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { all, deposit, HandleDisk, lab, LabClock, openOn, turn } from './log-lab.ts'
 import { at, HandClock, HandSource, LabSource, series } from './merge-lab.ts'
@@ -187,7 +187,7 @@ describe('an exception of a source', () => {
   })
 
   it('in opening or closing a source is not lost either', async () => {
-    const opening: Source<string, StoredEvent<string>> = {
+    const opening: Source<string, string> = {
       name: 'opening',
       events: {
         [Symbol.asyncIterator]: () => {
@@ -195,7 +195,7 @@ describe('an exception of a source', () => {
         }
       }
     }
-    const stubborn = (name: string): Source<string, StoredEvent<string>> => ({
+    const stubborn = (name: string): Source<string, string> => ({
       name,
       events: {
         [Symbol.asyncIterator]: () => ({
@@ -204,7 +204,7 @@ describe('an exception of a source', () => {
         })
       }
     })
-    const merged = merge<Source<string, StoredEvent<string>>>([opening, stubborn('a'), stubborn('b')])
+    const merged = merge<Source<string, string>>([opening, stubborn('a'), stubborn('b')])
     const failed = await merged.next().catch((thrown: unknown) => thrown)
     expect(failed).toBeInstanceOf(AggregateError)
     expect((failed as AggregateError).errors).toEqual([error, new Error('a stays'), new Error('b stays')])

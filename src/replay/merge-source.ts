@@ -16,14 +16,14 @@ import type { StoredEvent } from '../core/event.ts'
 import type { Place } from './merge-order.ts'
 
 /** A source of a merge: a replay, a follow, a durable reader, or whatever else hands out stored events in order. */
-export interface Source<E = unknown, R extends StoredEvent<unknown> = StoredEvent<unknown>, C = unknown> {
+export interface Source<E = unknown, A = unknown, C = unknown> {
   /** Unlike the name of any other source; it decides which of two events with the same timestamp comes first. */
   readonly name: string
   /**
    * Opened at the merge's first `next`, and closed by the merge, which waits for it: `return` should end a `next` that
    * waits. Those of this library do, an async generator that waits for something does not.
    */
-  readonly events: AsyncIterable<Either<E, R>>
+  readonly events: AsyncIterable<Either<E, StoredEvent<A>>>
   /** A durable reader's own: `(offset) => reader.commit(offset)`. */
   readonly commit?: ((offset: Offset) => TaskEither<C, unknown>) | undefined
 }
