@@ -5,10 +5,12 @@ import { execFileSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { channels, orThrow, type AppendMessage, type RecoverMessage } from '../src/index.ts'
-import type { RollMessage, SyncMessage } from '../src/index.ts'
+import { channels, Offset, orThrow, type AppendMessage, type RecoverMessage } from '../src/index.ts'
+import type { RollMessage, SyncMessage, TrimMessage } from '../src/index.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
-import { deposit, diskOf, eventsOf, filesOf, folder, lab, LabClock, namesOf, openOn } from './log-lab.ts'
+import { makeSlot } from '../src/disk/slot.ts'
+import { LocalStore } from '../src/log/store.ts'
+import { deposit, diskOf, eventsOf, filesOf, folder, lab, LabClock, labEntropy, namesOf, openOn } from './log-lab.ts'
 
 const subscribed: (() => void)[] = []
 afterEach(() => {
@@ -31,6 +33,23 @@ function heard<M>(name: string, answer: (message: M) => void = () => undefined):
 class TickingClock extends LabClock {
   looks = 0
   override readonly nowMs = (): number => ++this.looks
+}
+
+async function storeOn(disk: MemoryDisk): Promise<LocalStore> {
+  const opened = await LocalStore.open(folder, {
+    disk,
+    slot: makeSlot(disk),
+    clock: new TickingClock(),
+    entropy: labEntropy(),
+    readOnly: false,
+    create: false,
+    segmentBytes: 600,
+    pendingBytes: 1 << 20,
+    checkpointBytes: 1 << 20,
+    syncEveryMs: undefined
+  })
+  if (opened._tag === 'Left') throw opened.left
+  return opened.right
 }
 
 describe('the channels', () => {
@@ -90,6 +109,24 @@ describe('the channels', () => {
     )
     for (const message of messages) expect(message).toMatchObject({ folder, durationMs: 0 })
     await orThrow(log.close())
+  })
+
+  it('tell of trims what went', async () => {
+    const disk = new MemoryDisk()
+    const log = await openOn(disk, { segmentBytes: 600 })
+    for (let place = 0; place < 20; place++) await orThrow(log.append(deposit('a', place)))
+    await orThrow(log.close())
+    const bases = namesOf(disk, 'log').map((name) => Number.parseInt(name, 10))
+    const store = await storeOn(disk)
+    const messages = heard<TrimMessage>(channels.trim)
+    for (const kept of [0, 2, 2, 3]) expect((await store.trim(Offset(bases[kept] as number)))._tag).toBe('Right')
+    const [, , second = 0, third = 0] = bases
+    const told = { folder, durationMs: 1 }
+    expect(messages).toEqual([
+      { ...told, offset: 0, nextOffset: second, segments: 2, bytes: second },
+      { ...told, offset: second, nextOffset: third, segments: 1, bytes: third - second }
+    ])
+    await store.close()
   })
 
   it('tell of an opening what recovery found', async () => {
