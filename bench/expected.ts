@@ -9,7 +9,7 @@ export interface Expected {
   readonly aggregateIds: readonly string[]
 }
 
-const loadedAggregates = 100
+const loadedAggregates = 30
 const loadedEvents = 100
 
 export function expectedOf(events: number): Expected {
@@ -18,20 +18,34 @@ export function expectedOf(events: number): Expected {
     digests.set(work, digestWith(digests.get(work) ?? 0, event))
   }
   const sizes = new Map<string, number>()
-  const aggregates = new Map<string, number>()
-  const source = new EventSource()
-  for (let place = 0; place < events; place++) {
-    const event = source.next()
-    const { aggregateId } = event
-    sizes.set(aggregateId, (sizes.get(aggregateId) ?? 0) + 1)
-    aggregates.set(aggregateId, digestWith(aggregates.get(aggregateId) ?? 0, event))
+  visitAll(events, (event) => {
+    sizes.set(event.aggregateId, (sizes.get(event.aggregateId) ?? 0) + 1)
     see('replay', event)
     for (const [name, selector] of Object.entries(oneInHundred))
       if (matches(selector, event)) see(`select-${name}`, event)
-  }
-  digests.set('replay-batches', digests.get('replay') ?? 0)
+  })
   const distance = (id: string): number => Math.abs((sizes.get(id) as number) - loadedEvents)
   const aggregateIds = [...sizes.keys()].sort((a, b) => distance(a) - distance(b)).slice(0, loadedAggregates)
-  const opened = aggregates.get(aggregateIds[0] as string) ?? 0
-  return { digests: digests.set('open', opened).set('open-killed', opened), aggregateIds }
+  const loaded = eventsOf(aggregateIds, events)
+  for (const event of loaded.flat()) see('load', event)
+  for (const event of loaded[0] ?? []) see('open', event)
+  for (const [work, same] of [
+    ['replay-batches', 'replay'],
+    ['load-cold', 'load'],
+    ['open-killed', 'open']
+  ] as const)
+    digests.set(work, digests.get(same) ?? 0)
+  return { digests, aggregateIds }
+}
+
+/** The events of each of the aggregates, in order. */
+function eventsOf(aggregateIds: readonly string[], events: number): readonly (readonly BenchEvent[])[] {
+  const found = new Map<string, BenchEvent[]>(aggregateIds.map((id) => [id, []]))
+  visitAll(events, (event) => found.get(event.aggregateId)?.push(event))
+  return [...found.values()]
+}
+
+function visitAll(events: number, visit: (event: BenchEvent) => void): void {
+  const source = new EventSource()
+  for (let place = 0; place < events; place++) visit(source.next())
 }

@@ -1,43 +1,47 @@
-// npm run bench: builds the library and the benchmarks with the compiler's own output, since a bundler's or loader's
-// helpers would be measured with it, runs them, prints a table and writes all samples to bench/results.
+// npm run bench: installs the peers, runs every work on every system, prints a table and writes all samples, tables
+// and plots to bench/results.
 
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { mkdirSync, rmSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SingleBar } from 'cli-progress'
 import { readSettings, usage, type Settings } from './arguments.ts'
-import { expectedOf } from './expected.ts'
-import { rowResult, rows, type RowResult, type Sample } from './rows.ts'
+import { buildChild, scratch } from './child.ts'
+import { installPeers } from './install.ts'
+import { machineFacts, missing, omissionsOf, systemFacts } from './machine.ts'
+import { sections, sectionTable, targetTable } from './report/table.ts'
+import { writeResults } from './report/write.ts'
 import { runBench } from './run.ts'
-import { table } from './table.ts'
+import type { Results, Sample } from './sample.ts'
+import type { System } from './system.ts'
+import { systems } from './systems.ts'
 
-const root = join(import.meta.dirname, '..')
-const work = join(root, '.chronicle', 'bench')
-
-function build(): string {
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  execFileSync(process.execPath, [compiler, '-p', join(root, 'bench')], { stdio: 'inherit' })
-  return join(work, 'build', 'bench', 'child', 'main.js')
+function chosenSystems({ systems: names, before }: Settings): readonly System[] {
+  const all = systems(before)
+  const unknown = names.find((name) => !all.some((system) => system.name === name))
+  if (unknown !== undefined) {
+    throw new Error(`there is no system called ${unknown}, but ${all.map(({ name }) => name).join(', ')}`)
+  }
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name))
 }
 
-async function measure(settings: Settings): Promise<readonly Sample[]> {
+async function measure(settings: Settings, chosen: readonly System[]): Promise<readonly Sample[]> {
+  const child = buildChild()
   const bar = process.stdout.isTTY
     ? new SingleBar({ format: '{bar} {value}/{total} {doing}', clearOnComplete: true, hideCursor: true })
     : undefined
-  bar?.start(1, 0, { doing: 'build' })
-  const systems = ['floor', 'chronicle', ...(settings.before === undefined ? [] : ['before'])]
+  bar?.start(1, 0, { doing: '' })
+  mkdirSync(settings.folder, { recursive: true })
   try {
-    const child = build()
     return await runBench({
       settings,
-      expected: expectedOf(settings.events),
       child,
-      systems,
+      systems: chosen,
       onStep: (done, of, doing) => {
         bar?.setTotal(of)
         bar?.update(done, { doing })
+        if (bar === undefined && doing !== '') console.log(`${done + 1}/${of} ${doing}`)
       }
     })
   } finally {
@@ -46,27 +50,34 @@ async function measure(settings: Settings): Promise<readonly Sample[]> {
   }
 }
 
-function report(settings: Settings, samples: readonly Sample[]): void {
-  const systems = [...new Set(samples.map((sample) => sample.system))].filter((system) => system !== 'floor')
-  const results = rows.flatMap((row) =>
-    systems
-      .map((system) => rowResult(row, system, samples))
-      .filter((result): result is RowResult => result !== undefined)
-  )
-  const { events, appends, rounds, name } = settings
-  const machine = { node: process.version, platform: process.platform, cpus: cpus().map((cpu) => cpu.model) }
-  const folder = join(root, 'bench', 'results')
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(
-    join(folder, `${name}.json`),
-    JSON.stringify({ events, appends, rounds, machine, results, samples }, undefined, 2)
-  )
-  console.log(table(results))
-  console.log(`\n${rounds} rounds, ${events} events read, ${appends} appended; ratios are taken within a round.`)
+async function main(settings: Settings): Promise<void> {
+  const all = chosenSystems(settings)
+  if (all.some(({ packages }) => packages.length > 0)) installPeers()
+  const chosen = all.filter((system) => missing(system) === undefined)
+  const absent = all.flatMap((system) => {
+    const reason = missing(system)
+    return reason === undefined ? [] : [{ system: system.name, reason }]
+  })
+  const loadBefore = loadavg()
+  const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
+  const samples = await measure(settings, chosen)
+  const { name, events, appends, timeMs, rounds } = settings
+  const machine = machineFacts(date, loadBefore)
+  const omissions = [...absent, ...omissionsOf(chosen)]
+  const results: Results = {
+    ...{ name, events, appends, timeMs, rounds, machine },
+    ...{ systems: chosen.map(systemFacts), omissions, samples }
+  }
+  for (const section of sections)
+    console.log(`\n${section.title}. ${section.text}\n\n${sectionTable(results, section)}`)
+  console.log(`\n${targetTable(samples)}`)
+  if (settings.before !== undefined) console.log(`\nbefore\n${targetTable(samples, 'before')}`)
+  for (const { system, reason } of absent) console.log(`\n${system} was left out: ${reason}`)
+  console.log(`\nwritten:\n${writeResults(results).join('\n')}`)
 }
 
 const defaults = {
-  folder: join(work, 'data'),
+  folder: join(scratch, 'data'),
   name: new Date().toISOString().slice(0, 19).replaceAll(':', '-')
 }
 try {
@@ -74,7 +85,7 @@ try {
   if (settings === undefined) console.log(usage)
   else {
     const before = settings.before === undefined ? undefined : pathToFileURL(settings.before).href
-    report(settings, await measure({ ...settings, before }))
+    await main({ ...settings, before })
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

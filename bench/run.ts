@@ -1,155 +1,145 @@
-// Runs the works: every measurement in a fresh process, the systems in turn within each work and the works within
-// each round, so that whatever else the machine does falls on all of them alike.
+// Runs the works: every measurement in a fresh process, each answer held against what must have been read.
 
-import { fork } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
-import type { Answer, Order } from './child/main.ts'
 import type { Settings } from './arguments.ts'
-import type { Expected } from './expected.ts'
-import { rows, type Sample } from './rows.ts'
+import type { Answer } from './child/main.ts'
+import { ask } from './child.ts'
+import { expectedOf, type Expected } from './expected.ts'
+import type { Sample } from './sample.ts'
+import { doesWork, stepsOf, turnsOf, type Step, type Turn } from './step.ts'
+import type { System } from './system.ts'
 
 export interface Bench {
   readonly settings: Settings
-  readonly expected: Expected
   /** The compiled child. */
   readonly child: string
-  readonly systems: readonly string[]
+  readonly systems: readonly System[]
   readonly onStep: (done: number, of: number, doing: string) => void
 }
 
-/** Which store a work runs on: a new one, the filled and closed one, or the one whose writer was killed. */
-type Stage = 'new' | 'filled' | 'killed'
-
-interface Step {
-  readonly work: string
-  readonly stage: Stage
-  readonly count: number
-}
-
-const syncsPerCaller = 200
-
-function stepsOf({ settings }: Bench): readonly Step[] {
-  const { events, appends, only } = settings
-  const step = (work: string, stage: Stage, count: number): Step => ({ work, stage, count })
-  const all = [
-    step('append', 'new', appends),
-    step('append-64', 'new', appends),
-    step('append-batch', 'new', appends),
-    step('append-sync', 'new', 10 * syncsPerCaller),
-    step('append-sync-64', 'new', 64 * syncsPerCaller),
-    step('replay', 'filled', events),
-    step('replay-batches', 'filled', events),
-    step('select-aggregate', 'filled', events),
-    step('select-type', 'filled', events),
-    step('select-tag', 'filled', events),
-    step('load', 'filled', 5_000),
-    step('open', 'filled', 1),
-    step('open-killed', 'killed', 1)
-  ]
-  return all.filter(({ work }) => only.length === 0 || only.some((name) => isPartOf(name, work)))
-}
-
-/** Whether the work is called so, or a row of a work that is called so needs it. */
-function isPartOf(name: string, work: string): boolean {
-  return rows.some((row) => row.work.startsWith(name) && (row.work === work || row.against?.work === work))
-}
-
-interface Turn extends Step {
-  readonly system: string
-  readonly round: number
-}
-
-/** Everything to measure, in order: another system begins each round. */
-function turnsOf(bench: Bench): readonly Turn[] {
-  const { settings, systems } = bench
-  const rounds = Array.from({ length: settings.rounds }, (_, round) => round + 1)
-  return rounds.flatMap((round) => {
-    const first = round % systems.length
-    const order = [...systems.slice(first), ...systems.slice(0, first)]
-    return stepsOf(bench).flatMap((step) =>
-      order.filter((system) => isWanted(system, step.work)).map((system) => ({ ...step, system, round }))
-    )
-  })
-}
-
-/** The floor does only what something is held against. */
-function isWanted(system: string, work: string): boolean {
-  return system !== 'floor' || rows.some(({ against }) => against?.system === 'floor' && against.work === work)
-}
-
 export async function runBench(bench: Bench): Promise<readonly Sample[]> {
-  const { settings, systems } = bench
-  const turns = turnsOf(bench)
-  const samples: Sample[] = []
-  const total = systems.length * 2 + turns.length
-  let done = 0
-  const tell = (doing: string): void => bench.onStep(done++, total, doing)
-  for (const system of systems) {
-    for (const work of ['fill', 'fill-killed']) {
-      tell(`${system} ${work}`)
-      const sample = await fill(bench, system, work)
-      if (sample !== undefined && work === 'fill') samples.push(sample)
+  return new Run(bench).all()
+}
+
+class Run {
+  private readonly bench: Bench
+  private readonly steps: readonly Step[]
+  private readonly turns: readonly Turn[]
+  /** By the size of a store. */
+  private readonly expected = new Map<number, Expected>()
+  private readonly samples: Sample[] = []
+
+  constructor(bench: Bench) {
+    this.bench = bench
+    this.steps = stepsOf(bench.settings)
+    this.turns = turnsOf(bench.systems, this.steps, bench.settings.rounds)
+  }
+
+  async all(): Promise<readonly Sample[]> {
+    const { systems, onStep, settings } = this.bench
+    const total = systems.length * 2 + this.turns.length
+    let done = 0
+    for (const system of systems) {
+      onStep(done++, total, `${system.name} fill`)
+      await this.fill(system, 'filled')
+      onStep(done++, total, `${system.name} fill-killed`)
+      await this.fill(system, 'killed')
     }
+    for (const turn of this.turns) {
+      onStep(done++, total, `${turn.round}/${settings.rounds} ${turn.system.name} ${turn.work}`)
+      await this.measure(turn)
+    }
+    onStep(total, total, '')
+    return this.samples
   }
-  for (const turn of turns) {
-    tell(`${turn.round}/${settings.rounds} ${turn.system} ${turn.work}`)
-    const sample = await measure(bench, turn)
-    if (sample !== undefined) samples.push(sample)
+
+  private async fill(system: System, stage: 'filled' | 'killed'): Promise<void> {
+    if (!this.steps.some((step) => step.stage === stage && doesWork(system, step.work))) return
+    const work = stage === 'filled' ? 'fill' : 'fill-killed'
+    const folder = this.folderOf(system, stage)
+    mkdirSync(folder, { recursive: true })
+    const answer = await this.ask(system, { work, folder, count: this.eventsOf(system) })
+    if (stage === 'filled') this.keep(answer, { system, work, round: 0 }, sizeOf(folder))
   }
-  bench.onStep(total, total, '')
-  return samples
-}
 
-async function fill(bench: Bench, system: string, work: string): Promise<Sample | undefined> {
-  const stage = work === 'fill' ? 'filled' : 'killed'
-  if (work !== 'fill' && !turnsOf(bench).some((turn) => turn.stage === stage && turn.system === system))
-    return undefined
-  const folder = join(bench.settings.folder, `${system}-${stage}`)
-  mkdirSync(folder, { recursive: true })
-  const { events: count } = bench.settings
-  const answer = await ask(bench, { system, work, folder, count })
-  return sampleOf(answer, { system, work, round: 0, bytes: sizeOf(folder) })
-}
-
-async function measure(bench: Bench, turn: Turn): Promise<Sample | undefined> {
-  const { system, work, stage, round, count } = turn
-  const shared = join(bench.settings.folder, `${system}-filled`)
-  const folder = stage === 'filled' ? shared : join(bench.settings.folder, 'once')
-  if (stage === 'killed') cpSync(join(bench.settings.folder, `${system}-killed`), folder, { recursive: true })
-  mkdirSync(folder, { recursive: true })
-  const answer = await ask(bench, { system, work, folder, count })
-  const expected = bench.expected.digests.get(work)
-  if (answer.measured !== undefined && expected !== undefined && answer.measured.digest !== expected) {
-    throw new Error(`${system} ${work}: other events were read than were appended`)
+  private async measure(turn: Turn): Promise<void> {
+    const { system, work, stage, count, cold } = turn
+    const folder = stage === 'filled' ? this.folderOf(system, stage) : join(this.bench.settings.folder, 'once')
+    if (stage === 'killed') cpSync(this.folderOf(system, stage), folder, { recursive: true })
+    mkdirSync(folder, { recursive: true })
+    if (cold === true) sendOutOfCache(folder)
+    const answer = await this.ask(system, { work, folder, count })
+    const expected = this.expectedFor(system).digests.get(work)
+    if (expected !== undefined && answer.measured.digest !== expected) {
+      throw new Error(`${system.name} ${work}: other events were read than were appended`)
+    }
+    this.keep(answer, turn, stage === 'new' ? sizeOf(folder) : undefined)
+    if (stage !== 'filled') rmSync(folder, { recursive: true })
   }
-  const bytes = stage === 'new' ? sizeOf(folder) : undefined
-  if (stage !== 'filled') rmSync(folder, { recursive: true })
-  return sampleOf(answer, { system, work, round, bytes })
+
+  private keep(answer: Answer, turn: Pick<Turn, 'system' | 'work' | 'round'>, bytes: number | undefined): void {
+    const { operations, events, wallMs, cpuMs, latency } = answer.measured
+    this.samples.push({
+      system: turn.system.name,
+      work: turn.work,
+      round: turn.round,
+      operations,
+      events,
+      wallMs: rounded(wallMs),
+      cpuMs: rounded(cpuMs),
+      ...(latency === undefined ? {} : { latency }),
+      ...(bytes === undefined ? {} : { bytes }),
+      rssBytes: answer.rssBytes,
+      load: rounded(loadavg()[0] ?? 0)
+    })
+  }
+
+  private ask(
+    system: System,
+    order: { readonly work: string; readonly folder: string; readonly count: number }
+  ): Promise<Answer> {
+    const { settings, child } = this.bench
+    const { aggregateIds } = this.expectedFor(system)
+    const known = { system: system.name, before: settings.before, timeMsMost: settings.timeMs, verify: true }
+    return ask(child, { ...order, ...known, aggregateIds })
+  }
+
+  private expectedFor(system: System): Expected {
+    const events = this.eventsOf(system)
+    const known = this.expected.get(events) ?? expectedOf(events)
+    this.expected.set(events, known)
+    return known
+  }
+
+  private eventsOf(system: System): number {
+    return Math.min(this.bench.settings.events, system.eventsMost ?? Infinity)
+  }
+
+  private folderOf(system: System, stage: 'filled' | 'killed'): string {
+    return join(this.bench.settings.folder, `${system.name}-${stage}`)
+  }
 }
 
-function sampleOf(
-  { measured, rssBytes }: Answer,
-  known: Pick<Sample, 'system' | 'work' | 'round' | 'bytes'>
-): Sample | undefined {
-  if (measured === undefined) return undefined
-  const { operations, wallMs, cpuMs, p99Ms } = measured
-  return { ...known, operations, wallMs, cpuMs, p99Ms, rssBytes }
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000
 }
 
-function ask(bench: Bench, order: Omit<Order, 'library' | 'aggregateIds'>): Promise<Answer> {
-  const library = order.system === 'before' ? bench.settings.before : undefined
-  const { aggregateIds } = bench.expected
-  const child = fork(bench.child, [JSON.stringify({ ...order, library, aggregateIds })], { execArgv: [] })
-  return new Promise((resolve, reject) => {
-    child.on('message', (answer) => resolve(answer as Answer))
-    child.on('error', reject)
-    // Behind an answer this says nothing new: a promise is settled once.
-    child.on('exit', (code) => reject(new Error(`${order.system} ${order.work} ended with ${code} and no answer`)))
-  })
+function filesIn(folder: string): readonly string[] {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+  return names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
 }
 
 function sizeOf(folder: string): number {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  return names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
+  return filesIn(folder).reduce((sum, path) => sum + statSync(path).size, 0)
+}
+
+/** GNU dd tells the kernel that a file's pages are not needed any more (posix_fadvise); elsewhere they stay. */
+function sendOutOfCache(folder: string): void {
+  if (process.platform !== 'linux') return
+  for (const path of filesIn(folder)) {
+    execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'], { stdio: 'ignore' })
+  }
 }

@@ -30,6 +30,7 @@ const outside = new Set(['node_modules', 'dist', 'coverage', '.git', '.chronicle
 
 function read(folder: string): readonly SourceFile[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (outside.has(entry.name)) return []
     const path = join(folder, entry.name)
     if (outside.has(entry.name)) return []
     if (entry.isDirectory()) return read(path)
@@ -40,9 +41,10 @@ function read(folder: string): readonly SourceFile[] {
 const all = read(root)
 const sources = all.filter(({ path }) => path.startsWith('src/') && path.endsWith('.ts'))
 const code = all.filter(({ path }) => path.endsWith('.ts'))
-const lock = all.filter(({ path }) => path === 'package-lock.json')
+const isLock = (path: string): boolean => /(?:^|\/)package-lock\.json$/.test(path)
+const lock = all.filter(({ path }) => isLock(path))
 const textual = all.filter(
-  ({ path }) => /\.(?:ts|js|mjs|cjs|md|json|ya?ml|sh)$|^\.(?:ci\/|npmrc|git)/.test(path) && path !== 'package-lock.json'
+  ({ path }) => /\.(?:ts|js|mjs|cjs|md|json|ya?ml|sh)$|^\.(?:ci\/|npmrc|git)/.test(path) && !isLock(path)
 )
 
 function file(path: string, ...lines: readonly string[]): SourceFile {

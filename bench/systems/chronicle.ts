@@ -1,28 +1,40 @@
 // Chronicle by its public face: what a program that uses it pays.
 
-import { orThrow, type EventBody, type EventLog, type Query, type Recorded } from '../../src/index.ts'
-import type { Session, System, Visit } from '../system.ts'
+import {
+  orThrow,
+  type AppendOptions,
+  type EventBody,
+  type EventLog,
+  type Query,
+  type Recorded,
+  type Version
+} from '../../src/index.ts'
+import type { Durability, Session, System, Visit } from '../system.ts'
 import type { BenchEvent, Selector } from '../workload.ts'
 
 type Library = typeof import('../../src/index.ts')
 
 class ChronicleSession implements Session {
   private readonly log: EventLog
+  private readonly durability: Durability
 
-  constructor(log: EventLog) {
+  constructor(log: EventLog, durability: Durability) {
     this.log = log
+    this.durability = durability
   }
 
   append(event: BenchEvent): Promise<unknown> {
-    return orThrow(this.log.append(event))
+    return orThrow(this.durability === 'synced' ? this.log.appendSync(event) : this.log.append(event))
   }
 
   appendBatch(events: readonly BenchEvent[]): Promise<unknown> {
     return orThrow(this.log.append(events))
   }
 
-  appendSync(event: BenchEvent): Promise<unknown> {
-    return orThrow(this.log.appendSync(event))
+  appendIf(event: BenchEvent, version: number): Promise<unknown> {
+    const { aggregateId } = event
+    const options: AppendOptions = { conditions: [{ aggregateId, version: version as Version }] }
+    return orThrow(this.log.append(event, options))
   }
 
   async replay(visit: Visit): Promise<void> {
@@ -74,9 +86,29 @@ function asBenchEvent(event: Recorded<EventBody>): BenchEvent {
   return event as unknown as BenchEvent
 }
 
-/** Chronicle as `library` exports it: the build at hand, or an older one to compare with. */
-export function chronicle(library: Library): System {
+/** The library that is measured: the build at hand, or the one whose index.js is at the address. */
+export function libraryAt(address: string | undefined): () => Promise<Library> {
+  return () => (address === undefined ? import('../../src/index.ts') : (import(address) as Promise<Library>))
+}
+
+export interface ChronicleOptions {
+  readonly name: string
+  readonly title: string
+  readonly library: () => Promise<Library>
+  readonly segmentBytes?: number
+}
+
+export function chronicle({ name, title, library, segmentBytes }: ChronicleOptions): System {
+  const rolling = 'Segments of 1 MiB instead of 64, so that a roll and a saved index fall into every 3,300 events.'
   return {
-    open: async (folder) => new ChronicleSession(await orThrow(library.EventLog.open(folder)))
+    name,
+    title,
+    settings: segmentBytes === undefined ? 'As EventLog.open makes it. Synced appends are appendSync.' : rolling,
+    packages: [],
+    ...(segmentBytes === undefined ? {} : { only: ['append', 'append-batch'] }),
+    open: async (folder, durability) => {
+      const { EventLog } = await library()
+      return new ChronicleSession(await orThrow(EventLog.open(folder, { segmentBytes })), durability)
+    }
   }
 }

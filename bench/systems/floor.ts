@@ -1,6 +1,6 @@
 // The floor: the least that any store of this kind has to do, and nothing else. No store, so no guarantees.
 //
-//   write  JSON.stringify, a copy into a buffer, CRC-32, one writeSync a batch; appendSync also waits for fdatasync
+//   write  JSON.stringify, a copy into a buffer, CRC-32, one writeSync a batch; a synced one also waits for fdatasync
 //   read   sequential reads of 256 KiB, JSON.parse of each record; no checksum is looked at
 //
 // Its records carry what Chronicle's do, an event with a version and a time, between a length and a CRC.
@@ -8,7 +8,7 @@
 import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import type { Session, System, Visit } from '../system.ts'
+import type { Durability, Session, System, Visit } from '../system.ts'
 import type { BenchEvent } from '../workload.ts'
 
 const chunkBytes = 256 * 1024
@@ -17,9 +17,11 @@ class FloorSession implements Session {
   private readonly descriptor: number
   private buffer = Buffer.allocUnsafe(1024 * 1024)
   private length = 0
+  private readonly durability: Durability
 
-  constructor(path: string) {
+  constructor(path: string, durability: Durability) {
     this.descriptor = openSync(path, 'a+')
+    this.durability = durability
   }
 
   append(event: BenchEvent): Promise<void> {
@@ -31,13 +33,6 @@ class FloorSession implements Session {
   appendBatch(events: readonly BenchEvent[]): Promise<void> {
     for (const event of events) this.encode(event)
     this.flush()
-    return Promise.resolve()
-  }
-
-  appendSync(event: BenchEvent): Promise<void> {
-    this.encode(event)
-    this.flush()
-    fdatasyncSync(this.descriptor)
     return Promise.resolve()
   }
 
@@ -74,6 +69,7 @@ class FloorSession implements Session {
   private flush(): void {
     writeSync(this.descriptor, this.buffer, 0, this.length)
     this.length = 0
+    if (this.durability === 'synced') fdatasyncSync(this.descriptor)
   }
 }
 
@@ -89,6 +85,26 @@ function visitRecords(chunk: Buffer, limit: number, visit: Visit): number {
   return at
 }
 
+const noStore = 'the floor has no index: it is a file and nothing else'
+
 export const floor: System = {
-  open: (folder) => Promise.resolve(new FloorSession(join(folder, 'floor')))
+  name: 'floor',
+  title: 'the floor',
+  settings:
+    'JSON.stringify, CRC-32, one copy and one writeSync a call, with fdatasync where synced; JSON.parse to read.',
+  packages: [],
+  without: {
+    'append-64': 'one call at a time: as one by one',
+    'append-sync-64': 'a synchronous fdatasync is waited for by one caller',
+    'append-if': noStore,
+    'replay-batches': 'there is one way to read a file',
+    'select-aggregate': noStore,
+    'select-type': noStore,
+    'select-tag': noStore,
+    load: noStore,
+    'load-cold': noStore,
+    open: noStore,
+    'open-killed': noStore
+  },
+  open: (folder, durability) => Promise.resolve(new FloorSession(join(folder, 'floor'), durability))
 }
