@@ -30,7 +30,6 @@ const outside = new Set(['node_modules', 'dist', 'coverage', '.git', '.chronicle
 
 function read(folder: string): readonly SourceFile[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    if (outside.has(entry.name)) return []
     const path = join(folder, entry.name)
     if (outside.has(entry.name)) return []
     if (entry.isDirectory()) return read(path)
