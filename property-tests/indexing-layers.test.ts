@@ -19,7 +19,8 @@ import {
   questionsFor,
   right,
   type Entry,
-  type Place
+  type Place,
+  layered
 } from '../test/indexing-model.ts'
 
 /** Which entries come before a checkpoint, and how many are added while it is written. */
@@ -45,7 +46,7 @@ function grown(place: Place, entries: readonly Entry[], plan: Checkpoints): Acti
       if (part.done === true) break
       written.push(right(part.value))
     }
-    index = LayeredIndex.over(right(openBytes(Buffer.concat(written), place)), index)
+    index = layered(right(openBytes(Buffer.concat(written), place)), index)
   }
   addEntries(index, entries.slice(done))
   return index

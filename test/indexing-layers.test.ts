@@ -20,7 +20,8 @@ import {
   openBytes,
   questionsFor,
   right,
-  type Entry
+  type Entry,
+  layered
 } from './indexing-model.ts'
 
 const place = { logId: 0xdead_beef, base: 4_096 }
@@ -69,7 +70,7 @@ test('an aggregate that was written since the last checkpoint is known after the
   const next = opened([])
   const disk = next.disk
   disk.remove('x.idx')
-  const index = LayeredIndex.over(right(openBytes(written, place, disk)), before)
+  const index = layered(right(openBytes(written, place, disk)), before)
   const reads = next.reads()
   expect(index.version('account-7')).toMatchObject({ right: 2 })
   expect(index.version('account-8')).toMatchObject({ right: 2 })
@@ -78,14 +79,31 @@ test('an aggregate that was written since the last checkpoint is known after the
   expect(next.reads()).toBeGreaterThan(reads)
 })
 
+test('what is added between the steps of a swap is in it', () => {
+  const busy = Array.from({ length: 9_000 }, (_, number) =>
+    event(`a-${number % 6_000}`, 1 + Math.floor(number / 6_000))
+  )
+  const index = indexOf(place, busy.slice(0, 100))
+  const file = right(openBytes(bytesOf(index), place))
+  addEntries(index, busy.slice(100, 7_000))
+  let added = 7_000
+  const swapped = layered(file, index, () => {
+    addEntries(index, busy.slice(added, added + 50))
+    added += 50
+  })
+  expect(added).toBeGreaterThan(7_100)
+  addEntries(swapped, busy.slice(added))
+  expect(bytesOf(swapped).equals(bytesOf(indexOf(place, busy)))).toBe(true)
+})
+
 test('a checkpoint of something else is not put under an index', () => {
   const index = LayeredIndex.on(opened().file)
-  expect(() => LayeredIndex.over(opened(many.slice(0, 10)).file, index)).toThrow('the one before it')
+  expect(() => layered(opened(many.slice(0, 10)).file, index)).toThrow('the one before it')
   const ahead = opened([...many, event('a', 1)]).file
-  expect(() => LayeredIndex.over(ahead, index)).toThrow('it is put under')
+  expect(() => layered(ahead, index)).toThrow('it is put under')
   const elsewhere = { ...place, base: 0 }
   const other = right(openBytes(bytesOf(new MemoryIndex(elsewhere)), elsewhere))
-  expect(() => LayeredIndex.over(other, new MemoryIndex(place))).toThrow('it is put under')
+  expect(() => layered(other, new MemoryIndex(place))).toThrow('it is put under')
 })
 
 test('a read error is the disk speaking: it comes through, from lookups and from the next checkpoint', () => {

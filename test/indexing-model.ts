@@ -7,6 +7,7 @@ import { strideBytes } from '../src/core/limit.ts'
 import { matches, type EventKeys, type QueryItem } from '../src/core/query.ts'
 import { MemoryDisk } from '../src/disk/memory.ts'
 import { IndexFile } from '../src/indexing/index-file.ts'
+import { LayeredIndex } from '../src/indexing/layered-index.ts'
 import { MemoryIndex, type ActiveIndex } from '../src/indexing/memory-index.ts'
 import type { IndexError, SegmentIndex } from '../src/indexing/segment-index.ts'
 
@@ -260,4 +261,14 @@ function versionOf(events: readonly ModelEvent[], aggregateId: string): number {
 function modelSummaries(events: readonly ModelEvent[], prefix: string): readonly unknown[] {
   const ids = [...new Set(events.map((event) => event.keys.aggregateId))].filter((id) => id.startsWith(prefix)).sort()
   return ids.map((aggregateId) => ({ aggregateId, version: versionOf(events, aggregateId) }))
+}
+
+/** `index` over its checkpoint; `between` is done between the steps. */
+export function layered(file: IndexFile, index: ActiveIndex, between: () => void = () => {}): LayeredIndex {
+  const steps = LayeredIndex.over(file, index)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    between()
+  }
 }

@@ -58,7 +58,7 @@ export class KeyLookup {
     const directory = this.#load()
     if (directory._tag === 'Left') return directory
     const { filters, starts } = directory.right
-    const hash = keyHash(kind, key)
+    const hash = hashOf(kind, key)
     // Mostly there is one filter, and nothing else need be asked to know that the key is not here.
     const only = filters.length === 1 ? this.#filters.mayHold(filters[0] as FilterPart, hash) : undefined
     if (only?._tag === 'Left') return only
@@ -175,6 +175,20 @@ export class KeyLookup {
     if (directory._tag === 'Right') this.#directory = directory.right
     return directory
   }
+}
+
+// The key that was asked for last, of whichever file: a lookup asks many files for the same one.
+let lastKind: KeyKind | undefined
+let lastKey = ''
+let lastHash = 0
+
+function hashOf(kind: KeyKind, key: string): number {
+  if (kind !== lastKind || key !== lastKey) {
+    lastHash = keyHash(kind, key)
+    lastKind = kind
+    lastKey = key
+  }
+  return lastHash
 }
 
 /** The last group whose first key is at or before this one, or −1: the only one that may hold it. */

@@ -1,7 +1,7 @@
 // All keys of one kind (aggregate ids, or types, …) in memory, each with the ascending offsets of its events.
 //
 // An offset list is a chain through two flat arrays, newest first: a key costs a name and three numbers, an event
-// eight bytes a key, and nothing is allocated per event. One array per key was the alternative: 190 bytes for a key
+// twelve bytes a key, and nothing is allocated per event. One array per key was the alternative: 190 bytes for a key
 // with one event (measured), which is what most aggregates of a segment have.
 // Entries of a chain never change once written, so a frozen view stays true while the table grows.
 //
@@ -9,6 +9,7 @@
 
 import { assert } from '../core/assert.ts'
 import { mergeRuns } from './key-runs.ts'
+import { countBelow } from './timeline.ts'
 
 /** The end of a chain. */
 const none = 0xffff_ffff
@@ -37,8 +38,10 @@ export class KeyTable {
   readonly #counts: number[] = []
   readonly #versions: number[] = []
   readonly #lasts: number[] = []
-  // Per posting: the offset and the entry before it in the chain. They are replaced by larger ones when full.
+  // Per posting: the offset, the entry before it in the chain, and the key's id. They are replaced by larger ones when
+  // full.
   #offsets = new Uint32Array(64)
+  #owners = new Uint32Array(64)
   #previous = new Uint32Array(64)
   #postings = 0
   // The first keys (by id), so many at a time and each run in ascending order. A run never changes.
@@ -63,14 +66,22 @@ export class KeyTable {
     this.setVersion(id, source.version)
   }
 
-  /** Takes over what another table has from `since` on, relative to the base. This one is empty. Returns the postings. */
-  loadSince(source: KeyTable, since: number): number {
-    for (let id = 0; id < source.#keys.length; id++) {
-      if ((source.#offsets[source.#lasts[id] as number] as number) < since) continue
-      const key = source.#keys[id] as string
-      this.load({ key, version: source.version(id), offsets: source.offsets(id, 0, since) })
-    }
+  /** How many postings there are; they are numbered from 0 in the order in which they came. */
+  get postings(): number {
     return this.#postings
+  }
+
+  /** The number of the first posting whose offset is not below `since`. */
+  postingSince(since: number): number {
+    return countBelow(this.#offsets.subarray(0, this.#postings), since)
+  }
+
+  /** Takes over another table's postings from number `from` to before `until`, and their keys' versions. */
+  takeOver(source: KeyTable, from: number, until: number): void {
+    for (let entry = from; entry < until; entry++) {
+      const id = source.#owners[entry] as number
+      this.setVersion(this.add(source.#keys[id] as string, source.#offsets[entry] as number), source.version(id))
+    }
   }
 
   id(key: string): number | undefined {
@@ -132,6 +143,7 @@ export class KeyTable {
     if (this.#postings === this.#offsets.length) this.#grow()
     const entry = this.#postings++
     this.#offsets[entry] = offset
+    this.#owners[entry] = id
     this.#previous[entry] = last
     this.#lasts[id] = entry
     this.#counts[id] = (this.#counts[id] as number) + 1
@@ -140,12 +152,9 @@ export class KeyTable {
   #grow(): void {
     const capacity = this.#offsets.length * 2
     assert(capacity < none, 'a segment holds fewer than 2^32 keys of events')
-    const offsets = new Uint32Array(capacity)
-    const previous = new Uint32Array(capacity)
-    offsets.set(this.#offsets)
-    previous.set(this.#previous)
-    this.#offsets = offsets
-    this.#previous = previous
+    this.#offsets = grown(this.#offsets, capacity)
+    this.#owners = grown(this.#owners, capacity)
+    this.#previous = grown(this.#previous, capacity)
   }
 
   #chain(last: number, base: number, since: number): number[] {
@@ -157,4 +166,10 @@ export class KeyTable {
     }
     return offsets.reverse()
   }
+}
+
+function grown(list: Uint32Array<ArrayBuffer>, capacity: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(capacity)
+  larger.set(list)
+  return larger
 }

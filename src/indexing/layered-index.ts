@@ -41,9 +41,13 @@ export class LayeredIndex implements ActiveIndex {
     return new LayeredIndex(file, MemoryIndex.above(file), () => undefined)
   }
 
-  /** What `index` holds, of which `file`, a checkpoint of it, becomes the layer below. `index` must not grow any more. */
-  static over(file: IndexFile, index: ActiveIndex): LayeredIndex {
-    return new LayeredIndex(file, index.beyond(file), index.versionsInMemory())
+  /**
+   * What `index` holds, of which `file`, a checkpoint of it, becomes the layer below. It is made in steps, between which
+   * `index` may grow, and must not any more when the last one is done.
+   */
+  static *over(file: IndexFile, index: ActiveIndex): Generator<void, LayeredIndex, undefined> {
+    const above = yield* index.beyond(file)
+    return new LayeredIndex(file, above, index.versionsInMemory())
   }
 
   get base(): number {
@@ -82,7 +86,7 @@ export class LayeredIndex implements ActiveIndex {
     return mergedParts(this.file, this.#above.freeze())
   }
 
-  beyond(file: IndexFile): MemoryIndex {
+  beyond(file: IndexFile): Generator<void, MemoryIndex, undefined> {
     assert(file.end >= this.file.end, 'a checkpoint holds what the one before it holds')
     return this.#above.beyond(file)
   }

@@ -42,8 +42,11 @@ export interface ActiveIndex extends SegmentIndex {
    */
   checkpoint(): Iterable<Either<IndexError, Uint8Array>>
 
-  /** What was indexed since `file`, a checkpoint of this index, was asked for. */
-  beyond(file: IndexFile): MemoryIndex
+  /**
+   * Gathers what was indexed since `file`, a checkpoint of this index, was asked for, in steps of about a millisecond:
+   * what is added between two of them is in it too.
+   */
+  beyond(file: IndexFile): Generator<void, MemoryIndex, undefined>
 
   /** Answers with the version of an aggregate whose last event is in memory. It does not hold on to the index. */
   versionsInMemory(): (aggregateId: string) => number | undefined
@@ -151,14 +154,16 @@ export class MemoryIndex implements ActiveIndex {
     return index
   }
 
-  beyond(file: IndexFile): MemoryIndex {
+  *beyond(file: IndexFile): Generator<void, MemoryIndex, undefined> {
     assert(file.base === this.base && file.end <= this.#end, 'a checkpoint is of the index that it is put under')
     const index = MemoryIndex.above(file)
     const since = file.end - this.base
-    index.#events = index.#aggregates.loadSince(this.#aggregates, since)
-    index.#types.loadSince(this.#types, since)
-    index.#namespaces.loadSince(this.#namespaces, since)
-    index.#tags.loadSince(this.#tags, since)
+    const copies = kindsInOrder.map((kind) => {
+      const source = this.#table(kind)
+      return { source, target: index.#table(kind), next: source.postingSince(since) }
+    })
+    while (!takeOverSome(copies)) yield
+    index.#events = index.#aggregates.postings
     index.#timeline = this.#timeline.copy(since)
     index.#damage = this.#damage.filter((region) => region.offset >= file.end)
     index.#end = this.#end
@@ -254,6 +259,28 @@ export class MemoryIndex implements ActiveIndex {
         return this.#tags
     }
   }
+}
+
+/** How many postings are taken over at a time. */
+const stepPostings = 2_048
+
+interface TableCopy {
+  readonly source: KeyTable
+  readonly target: KeyTable
+  /** The number of the posting that is taken over next. */
+  next: number
+}
+
+/** Takes over some postings more; true when there are no others. */
+function takeOverSome(copies: readonly TableCopy[]): boolean {
+  let room = stepPostings
+  for (const copy of copies) {
+    const until = Math.min(copy.source.postings, copy.next + room)
+    copy.target.takeOver(copy.source, copy.next, until)
+    room -= until - copy.next
+    copy.next = until
+  }
+  return room > 0
 }
 
 function* summaries(table: KeyTable, prefix: string): Generator<Either<IndexError, AggregateSummary>> {

@@ -49,7 +49,7 @@ export class Timeline {
 }
 
 /** How many of the ascending values are below `limit`. */
-export function countBelow<Value extends number | string>(values: readonly Value[], limit: Value): number {
+export function countBelow<Value extends number | string>(values: ArrayLike<Value>, limit: Value): number {
   let low = 0
   let high = values.length
   while (low < high) {

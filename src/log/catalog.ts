@@ -23,7 +23,7 @@ import type { QueryItem } from '../core/query.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
 import { extendIndex } from './index-scan.ts'
-import { slotParts, type Stopped } from './index-parts.ts'
+import { slotParts, takeSteps, type Stopped } from './index-parts.ts'
 import { indexName, type Segment } from './segment.ts'
 import { Tiers, type MergePace } from './tiers.ts'
 import { TrimRecord } from './trim-record.ts'
@@ -253,8 +253,7 @@ export class Catalog {
   /**
    * Writes a checkpoint of the active segment's index while it grows, and lets go of the memory. `synced` resolves
    * to true when everything before an offset is on disk: a checkpoint vouches for its frames. It is given up when
-   * `isStopped`. What goes wrong costs
-   * memory and a longer scan at the next open, as with saveSealed.
+   * `isStopped`. What goes wrong costs memory and a longer scan at the next open, as with saveSealed.
    */
   async checkpoint(
     synced: (end: number) => Promise<boolean>,
@@ -268,8 +267,9 @@ export class Catalog {
     if (saved._tag === 'Left') return this.afterFailedSave(segment, saved.left)
     const opened = this.openIndex(segment.base, segment.end)
     if (opened._tag === 'Left') return undefined
-    if (segment.index === index) this.replaceIndex(segment, LayeredIndex.over(opened.right, index))
-    else opened.right.close()
+    const isWanted = (): boolean => segment.index === index
+    const replace = (layered: LayeredIndex): void => this.replaceIndex(segment, layered)
+    if (!(await takeSteps(LayeredIndex.over(opened.right, index), isWanted, replace))) opened.right.close()
     return undefined
   }
 
