@@ -13,6 +13,7 @@ import { makeSlot } from '../src/disk/slot.ts'
 import { FolderCursors } from '../src/log/cursors.ts'
 import { LocalStore } from '../src/log/store.ts'
 import type { ReadRequest, Store } from '../src/port/store.ts'
+import { Retention } from '../src/replay/retention.ts'
 import { TypedLog } from '../src/replay/typed-log.ts'
 import { folder, LabClock, labEntropy, namesOf } from '../test/log-lab.ts'
 
@@ -95,8 +96,14 @@ async function elements(store: Store, request: Partial<ReadRequest>): Promise<un
 function typed(store: LocalStore): TypedLog {
   const disk = new MemoryDisk()
   const cursors = new FolderCursors({ disk, slot: makeSlot(disk), folder, logId: store.logId })
-  const readers = { cursors, clock: new LabClock(), pid: 1 }
-  return new TypedLog(store, { codec: undefined, newEventId: () => 'none', readers })
+  const clock = new LabClock()
+  const retention = new Retention({ store, cursors, clock, options: undefined })
+  return new TypedLog(store, {
+    codec: undefined,
+    newEventId: () => 'none',
+    readers: { cursors, clock, pid: 1 },
+    retention
+  })
 }
 
 class Command implements fc.AsyncCommand<Model, Real> {

@@ -22,6 +22,7 @@ import type { Disk } from './port/disk.ts'
 import { Merge, type MergeOptions } from './replay/merge.ts'
 import type { Source } from './replay/merge-source.ts'
 import type { EventBody } from './replay/typed-event.ts'
+import { Retention, type RetentionOptions } from './replay/retention.ts'
 import { TypedLog } from './replay/typed-log.ts'
 
 export { Offset, Version } from './core/brand.ts'
@@ -30,6 +31,7 @@ export type { DefinedEvents, DefineOptions, EventDefinition, MakeOptions } from 
 export {
   BadCursor,
   BadSegment,
+  BadTrim,
   Closed,
   ConditionFailed,
   DiskFailed,
@@ -86,6 +88,8 @@ export type { Replay, ReplayElement } from './replay/replay.ts'
 export type { Envelope, EventBody, NewRecorded, Recorded } from './replay/typed-event.ts'
 export type { AggregateOptions, AppendOptions, FollowOptions, ReplayOptions } from './replay/options.ts'
 export type { DecisionModel, Loaded, Reducer } from './replay/reducer.ts'
+export type { RetentionOptions, TrimError, TrimOptions, TrimOutcome } from './replay/retention.ts'
+export type { LiveReaders, PlannedSegment, RetentionRules, TrimReason } from './replay/retention-plan.ts'
 
 /** How a log is opened; every option has a default. */
 export interface OpenOptions<A> {
@@ -103,6 +107,13 @@ export interface OpenOptions<A> {
   readonly pendingBytes?: number | undefined
   /** Save the index of the active segment every so many bytes: what is left to scan after a crash. Default 8 MiB. */
   readonly checkpointBytes?: number | undefined
+  /** What may be removed of the oldest events; without it nothing is, but by `trim`. */
+  readonly retention?: RetentionOptions | undefined
+  /**
+   * How many bytes all segments may take: an append that would pass it is refused as LogFull, after `retention` had a
+   * chance to make room. The segment that is written to never goes, so this is several times `segmentBytes`. No limit.
+   */
+  readonly logBytes?: number | undefined
   /** Where files are; default the computer's. */
   readonly disk?: Disk | undefined
   /** The time; default the computer's. */
@@ -166,12 +177,16 @@ export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
         segmentBytes: options.segmentBytes ?? segmentBytesDefault,
         pendingBytes: options.pendingBytes ?? pendingBytesDefault,
         checkpointBytes: options.checkpointBytes ?? checkpointBytesDefault,
-        syncEveryMs: options.sync?.everyMs
+        syncEveryMs: options.sync?.everyMs,
+        logBytes: options.logBytes
       })
       if (opened._tag === 'Left') return opened
       const cursors = new FolderCursors({ disk, slot, folder: resolve(folder), logId: opened.right.logId })
       const readers = { cursors, clock, pid: process.pid }
-      return right(new EventLog<B>(opened.right, { codec: options.codec, newEventId: entropy.eventId, readers }))
+      const retention = new Retention({ store: opened.right, cursors, clock, options: options.retention })
+      opened.right.onRoll(() => void retention.wake())
+      const { codec } = options
+      return right(new EventLog<B>(opened.right, { codec, newEventId: entropy.eventId, readers, retention }))
     }
   }
 }
@@ -198,7 +213,21 @@ function optionFault(folder: string, options: Omit<OpenOptions<unknown>, 'codec'
     rangeFault('segmentBytes', segmentBytes, [segmentBytesMin, segmentBytesMax]) ??
     rangeFault('pendingBytes', pendingBytes, [1, Number.MAX_SAFE_INTEGER]) ??
     rangeFault('checkpointBytes', checkpointBytes, [1, Number.MAX_SAFE_INTEGER]) ??
-    rangeFault('sync.everyMs', sync?.everyMs, [1, 0x7fff_ffff])
+    rangeFault('sync.everyMs', sync?.everyMs, [1, 0x7fff_ffff]) ??
+    rangeFault('logBytes', options.logBytes, [segmentBytesMin, Number.MAX_SAFE_INTEGER]) ??
+    retentionFault(options.retention ?? {})
+  )
+}
+
+function retentionFault({ maxAgeMs, maxBytes, readers, everyMs }: RetentionOptions): InvalidArgument | undefined {
+  const any = [0, Number.MAX_SAFE_INTEGER] as const
+  return (
+    rangeFault('retention.maxAgeMs', maxAgeMs, any) ??
+    rangeFault('retention.maxBytes', maxBytes, any) ??
+    rangeFault('retention.everyMs', everyMs, [1, 0x7fff_ffff]) ??
+    rangeFault('retention.readers.heartbeatMs', readers?.heartbeatMs, any) ??
+    rangeFault('retention.readers.maxLagBytes', readers?.maxLagBytes, any) ??
+    rangeFault('retention.readers.maxLagMs', readers?.maxLagMs, any)
   )
 }
 

@@ -1,7 +1,6 @@
 // One log on one disk: the store that the rest of the library stands on (see port/store.ts for its contract). This
 // file only puts the parts together: recover opens, writer appends, reader reads, catalog answers from the index.
 
-import { setImmediate } from 'node:timers/promises'
 import { left, map, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
 import { Closed, NotFound, ReadOnly, type AppendError, type DiskError, type OpenError } from '../core/error.ts'
@@ -27,7 +26,6 @@ import type {
   TrimReport,
   WaitOptions
 } from '../port/store.ts'
-import { noteEnd } from './boundary.ts'
 import type { Catalog } from './catalog.ts'
 import { Growth } from './growth.ts'
 import { Marker, readMark } from './marker.ts'
@@ -40,9 +38,6 @@ import { summaryOf, Trimmer } from './trim.ts'
 import { listAggregates } from './summaries.ts'
 import { WatchedSlot } from './watched-slot.ts'
 import { Writer } from './writer.ts'
-
-/** After so many reads other work has its turn: what was written just now is read without waiting for anything. */
-const readsPerTurn = 64
 
 export interface StoreOptions {
   readonly disk: Disk
@@ -58,8 +53,6 @@ export interface StoreOptions {
   readonly syncEveryMs: number | undefined
   /** Appends that would make the log take more bytes than this are refused as LogFull; undefined for no limit. */
   readonly logBytes?: number | undefined
-  /** Told when a segment was sealed and the next one begun. */
-  readonly onRoll?: (() => void) | undefined
 }
 
 /** What a writer holds besides its files. */
@@ -82,9 +75,8 @@ export class LocalStore implements Store {
   private settledEnd: number | undefined
   /** Where the active segment began when the log grew last. */
   private activeBase: number
+  private rolled: () => void = () => {}
   private closed = false
-  /** Counts the reads that were begun since other work had its turn. */
-  private reads = 0
   private closing: Promise<Either<Poisoned | DiskError, void>> | undefined
 
   private constructor(opened: OpenedLog, options: StoreOptions, writing: WritingParts | undefined) {
@@ -104,7 +96,7 @@ export class LocalStore implements Store {
       watched: writing === undefined ? disk : undefined
     })
     this.activeBase = opened.catalog.active().base
-    writing?.writer.onGrown(() => this.grew(options.onRoll))
+    writing?.writer.onGrown(() => this.grew())
   }
 
   /** Opens the log in `folder`, recovers it when its last writer did not close it, and becomes its writer. */
@@ -192,9 +184,7 @@ export class LocalStore implements Store {
     if (this.closed) return left(new Closed())
     const refreshed = this.refresher === undefined ? right(undefined) : await this.refresher.refresh()
     if (this.closed) return left(new Closed())
-    if (refreshed._tag === 'Left') return refreshed
-    noteEnd(this.catalog)
-    return right(this.end())
+    return refreshed._tag === 'Left' ? refreshed : right(this.end())
   }
 
   grown(after: Offset, options: WaitOptions): Promise<Either<DiskError | Closed | Aborted | WriterLost, Offset>> {
@@ -205,12 +195,17 @@ export class LocalStore implements Store {
     return crcBefore(this.catalog, offset)
   }
 
-  private grew(onRoll: (() => void) | undefined): void {
+  /** Whom to tell when a segment was sealed and the next one begun. */
+  onRoll(rolled: () => void): void {
+    this.rolled = rolled
+  }
+
+  private grew(): void {
     this.growth.ring()
     const { base } = this.catalog.active()
     if (base === this.activeBase) return
     this.activeBase = base
-    onRoll?.()
+    this.rolled()
   }
 
   append(request: AppendRequest): Promise<Either<AppendError, Receipt>> {
@@ -220,10 +215,7 @@ export class LocalStore implements Store {
 
   read(request: ReadRequest): EventReader {
     const { catalog } = this
-    return new LogReader(
-      { catalog, isClosed: () => this.closed, refresh: () => this.refresh(), turn: () => this.turn() },
-      request
-    )
+    return new LogReader({ catalog, isClosed: () => this.closed, refresh: () => this.refresh() }, request)
   }
 
   async version(aggregateId: string): Promise<Either<DiskError | Closed, Version>> {
@@ -324,11 +316,6 @@ export class LocalStore implements Store {
     if (saved._tag === 'Left') return saved
     writing.marker.update(end, true)
     return writing.marker.sync()
-  }
-
-  private async turn(): Promise<void> {
-    this.reads = (this.reads + 1) % readsPerTurn
-    if (this.reads === 0) await setImmediate()
   }
 
   /** Asks a question of the log as it is now; again, when it was trimmed meanwhile. */

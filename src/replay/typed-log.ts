@@ -37,6 +37,7 @@ import {
   offsetFault
 } from './request.ts'
 import type { Reader } from './reader.ts'
+import type { Retention, TrimError, TrimOptions, TrimOutcome } from './retention.ts'
 import { ReaderRegistry, type ListedReader, type OpenReaderError } from './registry.ts'
 import type { ReaderOptions, ReaderParts } from './registry.ts'
 import { decodingReader, type EventBody, type NewRecorded, type Recorded } from './typed-event.ts'
@@ -46,6 +47,7 @@ export interface TypedLogOptions<A> {
   /** The id of an event that comes without one. */
   readonly newEventId: () => string
   readonly readers: ReaderParts
+  readonly retention: Retention
 }
 
 export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposable {
@@ -53,6 +55,7 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
   private readonly codec: t.Type<A, unknown, unknown>
   private readonly newEventId: () => string
   private readonly registry: ReaderRegistry<Recorded<A>>
+  private readonly retention: Retention
   private closing: Promise<Either<Poisoned | DiskError, void>> | undefined
 
   constructor(store: Store, options: TypedLogOptions<A>) {
@@ -60,12 +63,18 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     // Without a codec A is EventBody, which every stored event is.
     this.codec = options.codec ?? (AnyEvent as unknown as t.Type<A, unknown, unknown>)
     this.newEventId = options.newEventId
+    this.retention = options.retention
     this.registry = new ReaderRegistry(store, options.readers, (source) => decodingReader(source, this.codec))
   }
 
   /** Where the next event will stand. */
   get end(): Offset {
     return this.store.end()
+  }
+
+  /** Where the first event that is kept stands; what was before it has been trimmed. */
+  get first(): Offset {
+    return this.store.first()
   }
 
   get readOnly(): boolean {
@@ -271,6 +280,27 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     return () => this.registry.remove(name)
   }
 
+  /**
+   * Removes the oldest segments, as far as they end at `before` or earlier and every live reader has passed them. Reading
+   * what is gone answers Trimmed; versions go on. The answer tells what went, and who holds what stays.
+   * @example const { first } = await orThrow(log.trim(await orThrow(log.offsetAt(Date.now() - 30 * 86_400_000))))
+   */
+  trim(before: Offset, options: TrimOptions = {}): TaskEither<TrimError, TrimOutcome> {
+    const fault = offsetFault('before', before)
+    if (fault === undefined) return () => this.retention.trim(before, options)
+    return () => Promise.resolve(left(new InvalidArgument(fault.argument, fault.reason)))
+  }
+
+  /** Removes what the rules of `retention` let go, now. With `dryRun` it only tells what would go, and why. */
+  retain(options: Omit<TrimOptions, 'force'> = {}): TaskEither<TrimError, TrimOutcome> {
+    return () => this.retention.retain(options)
+  }
+
+  /** Why retention failed when it ran by itself last; undefined when it did not. */
+  get retentionError(): TrimError | undefined {
+    return this.retention.lastError
+  }
+
   /** Waits for what was accepted, syncs it, closes the readers, and gives everything back. May be called again. */
   close(): TaskEither<Poisoned | DiskError, void> {
     return () => {
@@ -284,6 +314,7 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
   }
 
   private async closeOnce(): Promise<Either<Poisoned | DiskError, void>> {
+    await this.retention.close()
     const closed = await this.store.close()
     // Behind the log: what their cursors rest on is on disk now, and they say so.
     const readers = await this.registry.close()
@@ -298,7 +329,7 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
     const batch: readonly unknown[] = Array.isArray(events) ? (events as readonly unknown[]) : [events]
     const encoding = { codec: this.codec, newEventId: this.newEventId, conditions: options.conditions, durability }
     const request = appendRequest(batch, encoding)
-    return request._tag === 'Left' ? () => Promise.resolve(request) : () => this.store.append(request.right)
+    return request._tag === 'Left' ? () => Promise.resolve(request) : () => this.retention.append(request.right)
   }
 
   private replayOf(open: () => EventReader, signal?: AbortSignal): Replay<Recorded<A>> {

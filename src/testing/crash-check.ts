@@ -9,7 +9,7 @@ import type { MemoryDisk } from '../disk/memory.ts'
 import type { Recovery } from '../port/store.ts'
 import { Chance } from './crash-chance.ts'
 import { crashEntropy } from './crash-workload.ts'
-import { sequenceFault, type Ledger } from './crash-ledger.ts'
+import type { Ledger, Shown } from './crash-ledger.ts'
 import type { CrashState } from './crash-state.ts'
 import { crashHooks } from './crash-state.ts'
 import { logFolder, readAll, type CrashLog, type CrashOpening, type OpenCrashLog } from './crash-subject.ts'
@@ -22,8 +22,7 @@ export interface CheckContext {
 }
 
 export interface Checked {
-  /** What the log shows. */
-  readonly events: readonly StoredEvent[]
+  readonly shown: Shown
   /** The disk after recovery, its writer gone. */
   readonly disk: MemoryDisk
   /** States of crashes that came into this recovery. */
@@ -54,24 +53,25 @@ export async function checkState(state: CrashState, run: CheckContext, depth: Ch
   if (depth.innerPercent > 0) disk.arm(crashHooks(camera))
   const log = await openWriter(disk, context)
   disk.arm({})
-  const events = await readAll(log)
-  holds(ledger.fault(events, acknowledged) ?? sequenceFault(events, log.end))
+  const shown = await readAll(log)
+  const { events, first } = shown
+  holds(ledger.fault(shown, acknowledged) ?? ledger.sequenceFault(shown, log.end))
   deepStrictEqual(log.recovery.damage, [], 'recovery reports damage after a mere crash')
-  if (asReader !== undefined) deepStrictEqual(asReader, events, 'a reader sees something else than the writer')
-  const cut = checkTorn(state.disk, disk, log.recovery)
+  if (asReader !== undefined) deepStrictEqual(asReader, shown, 'a reader sees something else than the writer')
+  const cut = checkTorn(state.disk, disk, { recovery: log.recovery, first })
   // What recovery has shown stays, whatever the power does next.
-  const shown = lastBatch(ledger, events)
-  const safe = { ...acknowledged, buffered: shown, synced: shown }
+  const last = lastBatch(ledger, events)
+  const safe = { ...acknowledged, buffered: last, synced: last, first }
   const kept = { disk: disk.crash(() => 0), acknowledged: safe, durable: true, seed: chance.u32() }
   take({ ...kept, label: 'a power cut right after recovery that keeps nothing' })
   // After a power cut all that is left is on the platter, and stays somewhere whatever happens to the recovery.
   if (cut !== undefined && state.durable) for (const crash of inner) checkKept(crash, cut)
   if (depth.thorough) {
-    await checkAgain(disk, events, context)
-    await checkIndex(log, events)
-    await checkGoingOn(disk, events, context)
+    await checkAgain(disk, shown, context)
+    await checkIndex(log, shown, ledger)
+    await checkGoingOn(disk, shown, context)
   }
-  return { events, disk: disk.clone(), inner, torn: cut !== undefined }
+  return { shown, disk: disk.clone(), inner, torn: cut !== undefined }
 }
 
 async function openWriter(disk: MemoryDisk, context: CheckContext): Promise<CrashLog> {
@@ -85,7 +85,7 @@ function holds(fault: string | undefined): void {
 }
 
 /** What a reader sees before any recovery; undefined where there is no log yet. It writes nothing. */
-async function readerAnswer(original: MemoryDisk, context: CheckContext): Promise<readonly StoredEvent[] | undefined> {
+async function readerAnswer(original: MemoryDisk, context: CheckContext): Promise<Shown | undefined> {
   const disk = original.clone()
   const opened = await context.open({ ...context.opening, disk, readOnly: true })
   for (const operation of ['write', 'truncate', 'rename', 'remove', 'make folder', 'sync', 'lock'] as const) {
@@ -101,20 +101,21 @@ async function readerAnswer(original: MemoryDisk, context: CheckContext): Promis
 }
 
 /** Opens twice more, as after kills that came right behind recovery: each time the same, and nothing left to do. */
-async function checkAgain(recovered: MemoryDisk, events: readonly StoredEvent[], context: CheckContext): Promise<void> {
+async function checkAgain(recovered: MemoryDisk, shown: Shown, context: CheckContext): Promise<void> {
   let disk = recovered
   for (const time of ['second', 'third']) {
     disk = disk.clone()
     const log = await openWriter(disk, context)
-    deepStrictEqual(await readAll(log), events, `the ${time} open differs`)
+    deepStrictEqual(await readAll(log), shown, `the ${time} open differs`)
     strictEqual(log.recovery.torn, undefined, `the ${time} open cuts again`)
     deepStrictEqual(log.recovery.damage, [], `the ${time} open reports damage`)
   }
 }
 
 /** The index answers as the events do. */
-async function checkIndex(log: CrashLog, events: readonly StoredEvent[]): Promise<void> {
-  const versions = new Map<string, number>()
+async function checkIndex(log: CrashLog, { events, first }: Shown, ledger: Ledger): Promise<void> {
+  const trimmed = ledger.versionsAt(first)
+  const versions = new Map(trimmed)
   for (const { event, version } of events) versions.set(event.aggregateId, version)
   const listed: [string, number][] = []
   for await (const item of log.aggregates()) {
@@ -124,6 +125,10 @@ async function checkIndex(log: CrashLog, events: readonly StoredEvent[]): Promis
   deepStrictEqual(listed, [...versions].sort(byName), 'the list of aggregates is wrong')
   for (const aggregateId of versions.keys()) {
     const loaded = await log.loadAggregate(aggregateId)()
+    if (trimmed.has(aggregateId)) {
+      ok(loaded._tag === 'Left' && loaded.left._tag === 'Trimmed', `${aggregateId} has lost its beginning in silence`)
+      continue
+    }
     if (loaded._tag === 'Left') throw loaded.left
     const expected = events.filter(({ event }) => event.aggregateId === aggregateId)
     deepStrictEqual(loaded.right, expected, `the history of ${aggregateId} is wrong`)
@@ -135,26 +140,23 @@ function byName([a]: readonly [string, number], [b]: readonly [string, number]):
 }
 
 /** The log takes events, keeps them through a power cut, and opens cleanly after it was closed. */
-async function checkGoingOn(
-  recovered: MemoryDisk,
-  events: readonly StoredEvent[],
-  context: CheckContext
-): Promise<void> {
+async function checkGoingOn(recovered: MemoryDisk, { events, first }: Shown, context: CheckContext): Promise<void> {
   const disk = recovered.clone()
   const log = await openWriter(disk, context)
   const next = { aggregateId: 'account-1', eventId: 'next', eventType: 'Next', payload: 1 }
-  const before = events.filter(({ event }) => event.aggregateId === 'account-1').length
+  const own = events.filter(({ event }) => event.aggregateId === 'account-1').length
+  const before = own + (context.ledger.versionsAt(first).get('account-1') ?? 0)
   const receipt = await log.appendSync([next])()
   ok(receipt._tag === 'Right', 'the recovered log takes no event')
-  strictEqual(receipt.right.offset, events.at(-1)?.nextOffset ?? 0)
+  strictEqual(receipt.right.offset, events.at(-1)?.nextOffset ?? first)
   deepStrictEqual(receipt.right.versions, [before + 1])
   const cut = await openWriter(
     disk.crash(() => 0),
     context
   )
   const afterCut = await readAll(cut)
-  deepStrictEqual(afterCut.slice(0, -1), events)
-  strictEqual(afterCut.at(-1)?.event.eventId, 'next', 'a synced event is lost')
+  deepStrictEqual(afterCut.events.slice(0, -1), events)
+  strictEqual(afterCut.events.at(-1)?.event.eventId, 'next', 'a synced event is lost')
   const closed = await log.close()()
   ok(closed._tag === 'Right', 'the recovered log does not close')
   const reopened = await openWriter(
@@ -175,12 +177,18 @@ interface Cut {
 }
 
 /** Whatever was cut from a segment, and is not zeros, stands in `torn/`. */
-function checkTorn(before: MemoryDisk, after: MemoryDisk, recovery: Recovery): Cut | undefined {
+function checkTorn(
+  before: MemoryDisk,
+  after: MemoryDisk,
+  { recovery, first }: { readonly recovery: Recovery; readonly first: number }
+): Cut | undefined {
   let cut: Cut | undefined
   for (const name of segmentNames(before)) {
     const whole = bytesOf(before, name)
     // No frame was ever in it: it may be set aside and made anew.
     if (whole.length <= headerBytes) continue
+    // A trim was on its way, and is finished.
+    if (Number(name.slice(0, 20)) < first) continue
     const left = bytesOf(after, name)
     ok(whole.subarray(0, left.length).equals(left.subarray(0, whole.length)), `recovery has changed bytes of ${name}`)
     const bytes = withoutZeros(whole.subarray(left.length))

@@ -1,6 +1,6 @@
 // One fixed piece of a writer's work on a memory disk on which calls fail, and everything that must hold then: only the
 // batch concerned gets the error, and it is the disk's own; after a failed sync everybody is told; what the log shows
-// is what was acknowledged and nothing else; once the cause is gone the log goes on or opens again; and a crash at any
+// is what was acknowledged and not trimmed, and nothing else; once the cause is gone the log goes on or opens again; and a crash at any
 // moment of it finds the log as after any other crash.
 
 import { ok, strictEqual } from 'node:assert'
@@ -10,7 +10,7 @@ import type { MemoryCall, MemoryFault } from '../disk/memory-calls.ts'
 import { MemoryDisk } from '../disk/memory.ts'
 import { checkState } from './crash-check.ts'
 import { Chance } from './crash-chance.ts'
-import { Ledger, sequenceFault } from './crash-ledger.ts'
+import { Ledger, type Shown } from './crash-ledger.ts'
 import { crashHooks, type CrashState } from './crash-state.ts'
 import { type CrashLog, type CrashOpening, type OpenCrashLog } from './crash-subject.ts'
 import { CrashClock, crashEntropy } from './crash-workload.ts'
@@ -41,7 +41,7 @@ export interface FaultReport {
 export async function faultRun(options: FaultOptions): Promise<FaultReport> {
   const run = new FaultRun(options)
   await run.session([...single(0), ...together(1), ...rolling(2)])
-  await run.session([...rolling(3), ...together(4)])
+  await run.session([...rolling(3), (session, log) => session.trim(log), ...together(4)])
   await run.end()
   return run
 }
@@ -164,31 +164,45 @@ class FaultRun implements FaultReport {
     } else this.#explain(result.left)
   }
 
-  /** Reads everything, twice: a disk error ends the first reading, changes nothing, and the second is whole. */
-  async read(log: CrashLog): Promise<void> {
-    const first = await this.#tryRead(log)
-    const events = first ?? (await this.#tryRead(log))
-    if (events === undefined) return
-    const fault = this.#ledger.fault(events, this.#ledger.acknowledged) ?? sequenceFault(events, log.end)
-    strictEqual(fault, undefined)
-    await this.#readIndex(log, events)
+  /** Trims everything that is sealed. What fails leaves the log beginning where it did, or where it should. */
+  async trim(log: CrashLog): Promise<void> {
+    const planned = await log.trim(log.end, { dryRun: true })()
+    if (planned._tag === 'Left') return this.#explain(planned.left)
+    const { first } = planned.right
+    this.#ledger.mayBegin(first)
+    const trimmed = await log.trim(first)()
+    if (trimmed._tag === 'Left') return this.#explain(trimmed.left)
+    strictEqual(trimmed.right.first, first)
+    this.#ledger.begins(first)
   }
 
-  async #readIndex(log: CrashLog, events: readonly StoredEvent[]): Promise<void> {
+  /** Reads everything, twice: a disk error ends the first reading, changes nothing, and the second is whole. */
+  async read(log: CrashLog): Promise<void> {
+    const once = await this.#tryRead(log)
+    const shown = once ?? (await this.#tryRead(log))
+    if (shown === undefined) return
+    const ledger = this.#ledger
+    strictEqual(ledger.fault(shown, ledger.acknowledged) ?? ledger.sequenceFault(shown, log.end), undefined)
+    await this.#readIndex(log, shown)
+  }
+
+  async #readIndex(log: CrashLog, { events, first }: Shown): Promise<void> {
+    const trimmed = this.#ledger.versionsAt(first)
     for (const aggregateId of ['account-1', 'filler']) {
       const own = events.filter((stored) => stored.event.aggregateId === aggregateId)
       for (let time = 0; time < 2; time++) {
         const version = await log.version(aggregateId)()
         if (version._tag === 'Left') this.#explain(version.left)
-        else strictEqual(version.right, own.at(-1)?.version ?? 0)
+        else strictEqual(version.right, own.at(-1)?.version ?? trimmed.get(aggregateId) ?? 0)
         const loaded = await log.loadAggregate(aggregateId)()
-        if (loaded._tag === 'Left') this.#explain(loaded.left)
+        if (loaded._tag === 'Left' && loaded.left._tag === 'Trimmed') ok(trimmed.has(aggregateId))
+        else if (loaded._tag === 'Left') this.#explain(loaded.left)
         else strictEqual(loaded.right.length, own.length)
       }
     }
   }
 
-  async #tryRead(log: CrashLog): Promise<readonly StoredEvent[] | undefined> {
+  async #tryRead(log: CrashLog): Promise<Shown | undefined> {
     const events: StoredEvent[] = []
     for await (const batch of log.replay().readBatches()) {
       for (const element of batch) {
@@ -199,7 +213,7 @@ class FaultRun implements FaultReport {
         }
       }
     }
-    return events
+    return { first: log.first, events }
   }
 
   /** Opens, a second time where the first met a failing call; what is shown is checked and counts from then on. */
@@ -217,11 +231,12 @@ class FaultRun implements FaultReport {
 
   async #restart(log: CrashLog): Promise<void> {
     strictEqual(log.recovery.damage.length, 0, 'recovery reports damage')
-    const events = (await this.#tryRead(log)) ?? (await this.#tryRead(log))
-    if (events === undefined) return
-    strictEqual(this.#ledger.fault(events, this.#ledger.acknowledged) ?? sequenceFault(events, log.end), undefined)
+    const shown = (await this.#tryRead(log)) ?? (await this.#tryRead(log))
+    if (shown === undefined) return
+    const ledger = this.#ledger
+    strictEqual(ledger.fault(shown, ledger.acknowledged) ?? ledger.sequenceFault(shown, log.end), undefined)
     await this.#checkTaken()
-    this.#ledger.restart(events)
+    ledger.restart(shown)
   }
 
   async #reopen(log: CrashLog): Promise<CrashLog> {

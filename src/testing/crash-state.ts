@@ -56,12 +56,12 @@ export function crashHooks(camera: CrashCamera): MemoryHooks {
 
 function takeCuts(camera: CrashCamera, call: MemoryCall, moment: 'before' | 'after'): void {
   const { disk, chance, acknowledged, cuts } = camera
-  const { synced, refusals } = acknowledged()
+  const { synced, refusals, first } = acknowledged()
   const cut = (keeping: string, choose: (count: number) => number): void => {
     const label = `a power cut ${moment} ${nameOf(call)} that keeps ${keeping}`
     camera.take({
       disk: disk.crash(choose),
-      acknowledged: { buffered: synced, synced, refusals },
+      acknowledged: { buffered: synced, synced, refusals, first },
       durable: true,
       label,
       seed: chance.u32()

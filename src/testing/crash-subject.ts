@@ -10,8 +10,10 @@ import type { NewEvent, StoredEvent } from '../core/event.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
 import type { Disk } from '../port/disk.ts'
 import type { AggregateSummary, Receipt, Recovery } from '../port/store.ts'
+import type { Shown } from './crash-ledger.ts'
 
 export interface CrashLog {
+  readonly first: Offset
   readonly end: Offset
   readonly recovery: Recovery
   append(
@@ -26,6 +28,8 @@ export interface CrashLog {
   close(): TaskEither<Error, void>
   replay(): { readBatches(): AsyncIterable<readonly Either<ReplayError, StoredEvent>[]> }
   loadAggregate(aggregateId: string): TaskEither<ReplayError, readonly StoredEvent[]>
+  /** Removes the oldest events, as far as the log can. */
+  trim(before: Offset, options?: { readonly dryRun?: boolean }): TaskEither<Error, { readonly first: Offset }>
   version(aggregateId: string): TaskEither<Error, Version>
   aggregates(): AsyncIterable<Either<Error, AggregateSummary>>
 }
@@ -45,14 +49,24 @@ export type OpenCrashLog = (opening: CrashOpening) => Promise<Either<OpenError, 
 
 export const logFolder = '/log'
 
-/** Every event that a replay shows; a Left fails the test. */
-export async function readAll(log: CrashLog): Promise<readonly StoredEvent[]> {
-  const events: StoredEvent[] = []
+/** Where a log begins, and every event that a replay shows; a Left fails the test. */
+export async function readAll(log: CrashLog): Promise<Shown> {
+  for (;;) {
+    const events: StoredEvent[] = []
+    const failed = await readInto(log, events)
+    // A trim beside it has overtaken it.
+    if (failed?._tag === 'Trimmed') continue
+    if (failed !== undefined) throw new Error(`replay answers ${failed._tag}: ${failed.message}`)
+    return { first: events[0]?.offset ?? log.first, events }
+  }
+}
+
+async function readInto(log: CrashLog, events: StoredEvent[]): Promise<ReplayError | undefined> {
   for await (const batch of log.replay().readBatches()) {
     for (const element of batch) {
-      if (element._tag === 'Left') throw new Error(`replay answers ${element.left._tag}: ${element.left.message}`)
+      if (element._tag === 'Left') return element.left
       events.push(element.right)
     }
   }
-  return events
+  return undefined
 }

@@ -1,14 +1,14 @@
 // A random writer's life from opening to close: single events and batches, with and without sync, some of them at the
-// same time, conditions that fail, segments that roll, readers beside it. What it does is decided by a seed; the ledger
+// same time, conditions that fail, segments that roll and are trimmed, readers beside it. What it does is decided by a seed; the ledger
 // keeps what the log has answered.
 
-import type { NewEvent, StoredEvent } from '../core/event.ts'
+import type { Offset } from '../core/brand.ts'
+import type { NewEvent } from '../core/event.ts'
 import type { VersionCondition } from '../core/error.ts'
 import type { Clock, Entropy } from '../port/clock.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Chance } from './crash-chance.ts'
-import type { Ledger } from './crash-ledger.ts'
-import { sequenceFault } from './crash-ledger.ts'
+import type { Ledger, Shown } from './crash-ledger.ts'
 import { readAll, type CrashLog, type CrashOpening, type OpenCrashLog } from './crash-subject.ts'
 
 /** A clock that a test moves. */
@@ -55,12 +55,13 @@ export class Workload {
   #reader: CrashLog | undefined
   #events = 0
   /** What each aggregate's version will be when everything that was issued succeeds; conditions are made of it. */
-  readonly #versions = new Map<string, number>()
+  readonly #versions: Map<string, number>
 
-  constructor(log: CrashLog, shown: readonly StoredEvent[], options: WorkloadOptions) {
+  constructor(log: CrashLog, shown: Shown, options: WorkloadOptions) {
     this.#log = log
     this.#options = options
-    for (const { event, version } of shown) this.#versions.set(event.aggregateId, version)
+    this.#versions = options.ledger.versionsAt(shown.first)
+    for (const { event, version } of shown.events) this.#versions.set(event.aggregateId, version)
   }
 
   /** Runs to the end, and waits for every answer. */
@@ -84,6 +85,7 @@ export class Workload {
     if (kind < 82) return clock.tick(chance.below(50))
     if (kind < 86) return this.#check(this.#log)
     if (kind < 91) return this.#read()
+    if (kind < 97) return this.#trim()
     await Promise.all(this.#pending.splice(0))
   }
 
@@ -108,7 +110,8 @@ export class Workload {
     const { chance, life } = this.#options
     const fill = chance.happens(12) ? 400 + chance.below(1_500) : chance.below(60)
     return {
-      aggregateId: chance.pick(aggregateIds),
+      // Some are of aggregates that are never heard of again: after a trim nothing but its record knows them.
+      aggregateId: chance.happens(8) ? `visit-${life}-${this.#events}` : chance.pick(aggregateIds),
       eventId: `${life}-${this.#events++}`,
       eventType: chance.pick(['Opened', 'Moved', 'Closed']),
       payload: { fill: '{'.repeat(fill), number: chance.u32() },
@@ -148,6 +151,23 @@ export class Workload {
     if (chance.happens(50)) await answer
   }
 
+  async #trim(): Promise<void> {
+    const { chance, ledger } = this.#options
+    const before = chance.below(this.#log.end + 1) as Offset
+    const planned = await this.#log.trim(before, { dryRun: true })()
+    if (planned._tag === 'Left') throw planned.left
+    // Whatever is sealed meanwhile, it begins here or where it did.
+    ledger.mayBegin(planned.right.first)
+    const answer = this.#log
+      .trim(planned.right.first)()
+      .then((result) => {
+        if (result._tag === 'Left') throw result.left
+        ledger.begins(result.right.first)
+      })
+    this.#pending.push(answer)
+    if (chance.happens(50)) await answer
+  }
+
   async #close(): Promise<void> {
     const { ledger } = this.#options
     const last = ledger.batches.length - 1
@@ -160,11 +180,11 @@ export class Workload {
   async #check(log: CrashLog): Promise<void> {
     const { ledger } = this.#options
     const { acknowledged } = ledger
-    const events = await readAll(log)
-    const end = events.at(-1)?.nextOffset ?? 0
+    const shown = await readAll(log)
+    const end = shown.events.at(-1)?.nextOffset ?? shown.first
     const { batches } = ledger
     // What was answered while reading is settled now, and what was not may be seen all the same.
-    const fault = ledger.fault(events, acknowledged) ?? sequenceFault(events, end)
+    const fault = ledger.fault(shown, acknowledged) ?? ledger.sequenceFault(shown, end)
     if (fault !== undefined) throw new Error(`a reader beside ${batches.length} batches: ${fault}`)
   }
 

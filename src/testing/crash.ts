@@ -66,7 +66,7 @@ export async function crashRun(options: CrashOptions): Promise<CrashReport> {
     }
     const [start] = [states[next] as CrashState]
     const opened = await check(start, context, { innerPercent: 0, thorough: false })
-    ledger.restart(opened.events)
+    ledger.restart(opened.shown)
     disk = opened.disk
   }
   return count
