@@ -10,7 +10,7 @@ import { readSettings, usage, type Settings } from './arguments.ts'
 import { buildChild, scratch } from './child.ts'
 import { installPeers } from './install.ts'
 import { machineFacts, missing, omissionsOf, systemFacts } from './machine.ts'
-import { sections, sectionTable, targetTable } from './report/table.ts'
+import { sectionTables, targetTable } from './report/table.ts'
 import { writeResults } from './report/write.ts'
 import { runBench } from './run.ts'
 import type { Results, Sample } from './sample.ts'
@@ -68,9 +68,7 @@ async function main(settings: Settings): Promise<void> {
     ...{ name, events, appends, timeMs, rounds, machine },
     ...{ systems: chosen.map(systemFacts), omissions, samples }
   }
-  for (const section of sections)
-    console.log(`\n${section.title}. ${section.text}\n\n${sectionTable(results, section)}`)
-  console.log(`\n${targetTable(samples)}`)
+  console.log(`\n${[...sectionTables(results), targetTable(samples)].join('\n\n')}`)
   if (settings.before !== undefined) console.log(`\nbefore\n${targetTable(samples, 'before')}`)
   for (const { system, reason } of absent) console.log(`\n${system} was left out: ${reason}`)
   console.log(`\nwritten:\n${writeResults(results).join('\n')}`)

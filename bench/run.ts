@@ -24,6 +24,13 @@ export async function runBench(bench: Bench): Promise<readonly Sample[]> {
   return new Run(bench).all()
 }
 
+interface Fill {
+  readonly system: System
+  readonly stage: 'filled' | 'killed'
+}
+
+const stages = ['filled', 'killed'] as const
+
 class Run {
   private readonly bench: Bench
   private readonly steps: readonly Step[]
@@ -39,14 +46,13 @@ class Run {
   }
 
   async all(): Promise<readonly Sample[]> {
-    const { systems, onStep, settings } = this.bench
-    const total = systems.length * 2 + this.turns.length
+    const { onStep, settings } = this.bench
+    const fills = this.fills()
+    const total = fills.length + this.turns.length
     let done = 0
-    for (const system of systems) {
-      onStep(done++, total, `${system.name} fill`)
-      await this.fill(system, 'filled')
-      onStep(done++, total, `${system.name} fill-killed`)
-      await this.fill(system, 'killed')
+    for (const { system, stage } of fills) {
+      onStep(done++, total, `${system.name} fill, ${stage}`)
+      await this.fill(system, stage)
     }
     for (const turn of this.turns) {
       onStep(done++, total, `${turn.round}/${settings.rounds} ${turn.system.name} ${turn.work}`)
@@ -56,8 +62,15 @@ class Run {
     return this.samples
   }
 
+  /** The stores that are needed. */
+  private fills(): readonly Fill[] {
+    const all = this.bench.systems.flatMap((system) => stages.map((stage) => ({ system, stage })))
+    return all.filter(({ system, stage }) =>
+      this.steps.some((step) => step.stage === stage && doesWork(system, step.work))
+    )
+  }
+
   private async fill(system: System, stage: 'filled' | 'killed'): Promise<void> {
-    if (!this.steps.some((step) => step.stage === stage && doesWork(system, step.work))) return
     const work = stage === 'filled' ? 'fill' : 'fill-killed'
     const folder = this.folderOf(system, stage)
     mkdirSync(folder, { recursive: true })

@@ -22,6 +22,7 @@ export interface Turn extends Step {
 
 const syncs = 4_000
 const loads = 5_000
+const follows = 1_000
 
 /** The works that a run makes: those that are asked for by the beginnings of their names, or all. */
 export function stepsOf({ appends, events, only }: Pick<Settings, 'appends' | 'events' | 'only'>): readonly Step[] {
@@ -40,6 +41,8 @@ export function stepsOf({ appends, events, only }: Pick<Settings, 'appends' | 'e
     step('select-tag', 'filled', events),
     step('load', 'filled', loads),
     { ...step('load-cold', 'filled', 0), cold: true },
+    step('follow', 'new', follows),
+    step('follow-across', 'new', follows),
     step('open', 'filled', 1),
     step('open-killed', 'killed', 1)
   ]

@@ -63,4 +63,6 @@ export interface System {
   readonly eventsMost?: number
   /** Opens the store in `folder`, an existing folder; empty, or as an earlier session left it, closed or not. */
   open(folder: string, durability: Durability): Promise<Session>
+  /** Opens the store to follow it, in another process than its writer's. */
+  openBeside?(folder: string): Promise<Session>
 }

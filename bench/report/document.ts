@@ -3,17 +3,14 @@
 
 import type { Omission, Results } from '../sample.ts'
 import { digits } from './statistic.ts'
-import { everything, markdownTable, sections, sectionTable, targetTable } from './table.ts'
+import { everything, markdownTable, sectionTables, targetTable } from './table.ts'
 
 /** The parts of a document that come from a run, by the names of their marks. */
 export function generatedParts(results: Results): ReadonlyMap<string, string> {
-  const tables = sections.map(
-    (section) => `### ${section.title}\n\n${section.text}\n\n${sectionTable(results, section)}`
-  )
   return new Map([
     ['machine', machineText(results)],
     ['targets', targetTable(results.samples)],
-    ['tables', tables.join('\n\n')],
+    ['tables', sectionTables(results).join('\n\n')],
     ['settings', settingsTable(results)],
     ['omissions', omissionsTable(results)]
   ])

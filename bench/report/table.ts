@@ -40,7 +40,7 @@ interface Column {
   readonly metric: Metric
 }
 
-export interface Section {
+interface Section {
   readonly title: string
   readonly text: string
   readonly columns: readonly Column[]
@@ -66,7 +66,7 @@ const latencies = [
 
 const latencyOf = (work: string): readonly Column[] => latencies.map(([metric, title]) => ({ work, title, metric }))
 
-export const sections: readonly Section[] = [
+const sections: readonly Section[] = [
   {
     title: 'Appends that survive a crash of the process',
     text: 'Events a second.',
@@ -98,6 +98,18 @@ export const sections: readonly Section[] = [
     title: 'How long a batch of 100 takes',
     text: 'Milliseconds.',
     columns: latencyOf('append-batch')
+  },
+  {
+    title: 'From the append to a follower',
+    text: 'Milliseconds from the call of an append until a follower has the event, with 1 ms between the appends.',
+    columns: [
+      { title: 'p50', work: 'follow', metric: 'p50Ms' },
+      { title: 'p99', work: 'follow', metric: 'p99Ms' },
+      { title: 'p99.9', work: 'follow', metric: 'p999Ms' },
+      { title: 'p50, other process', work: 'follow-across', metric: 'p50Ms' },
+      { title: 'p99, other process', work: 'follow-across', metric: 'p99Ms' },
+      { title: 'p99.9, other process', work: 'follow-across', metric: 'p999Ms' }
+    ]
   },
   {
     title: 'Replay',
@@ -133,18 +145,28 @@ export const sections: readonly Section[] = [
   }
 ]
 
-/** A section's medians; a system that has none of them is left out. */
-export function sectionTable({ samples, systems }: Pick<Results, 'samples' | 'systems'>, section: Section): string {
-  const rows = systems
+/** Medians, a table for each group of works; systems and groups without any are left out. */
+export function sectionTables(results: Pick<Results, 'samples' | 'systems'>): readonly string[] {
+  return sections.flatMap(({ title, text, columns }) => {
+    const rows = sectionRows(results, columns)
+    const header = ['', ...columns.map((column) => column.title)]
+    return rows.length === 0 ? [] : [`### ${title}\n\n${text}\n\n${markdownTable(header, rows)}`]
+  })
+}
+
+function sectionRows(
+  { samples, systems }: Pick<Results, 'samples' | 'systems'>,
+  columns: readonly Column[]
+): readonly Row[] {
+  return systems
     .map(({ name, title }) => [
       title,
-      ...section.columns.map(({ work, metric }) => {
+      ...columns.map(({ work, metric }) => {
         const value = valueIn(samples, { system: name, work, metric })
         return value === undefined ? '' : digits(value.median)
       })
     ])
     .filter((row) => row.slice(1).some((cell) => cell !== ''))
-  return markdownTable(['', ...section.columns.map(({ title }) => title)], rows)
 }
 
 /** Every work of every system: the rate with its spread, the processor time, and how Chronicle compares. */
@@ -165,7 +187,8 @@ export function everything({ samples, systems }: Pick<Results, 'samples' | 'syst
 function everyRow(samples: readonly Sample[], { name, title }: SystemFacts, work: string): readonly Row[] {
   const rate = valueIn(samples, { system: name, work, metric: 'rate' })
   const cpu = valueIn(samples, { system: name, work, metric: 'cpuUs' })
-  if (rate === undefined || cpu === undefined) return []
+  // A follower is not measured by a rate.
+  if (rate === undefined || cpu === undefined || work.startsWith('follow')) return []
   const compared = (metric: Metric): string => {
     const ratio = ratioIn(samples, { system: 'chronicle', work, metric }, { system: name, work, metric })
     return ratio === undefined ? '' : digits(ratio.median)

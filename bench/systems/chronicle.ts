@@ -5,6 +5,7 @@ import {
   type AppendOptions,
   type EventBody,
   type EventLog,
+  type FollowOptions,
   type Query,
   type Recorded,
   type Version
@@ -56,8 +57,23 @@ class ChronicleSession implements Session {
     for (const { event } of await orThrow(this.log.loadAggregate(aggregateId))) visit(asBenchEvent(event))
   }
 
+  async follow(visit: Visit, signal: AbortSignal): Promise<{ readonly ended: Promise<unknown> }> {
+    let ended: Promise<unknown> = Promise.resolve()
+    await new Promise<void>((resolve) => {
+      ended = this.visitLive(visit, { signal, onCaughtUp: () => resolve() })
+    })
+    return { ended }
+  }
+
   close(): Promise<unknown> {
     return orThrow(this.log.close())
+  }
+
+  private async visitLive(visit: Visit, options: FollowOptions): Promise<void> {
+    for await (const element of this.log.follow(undefined, options)) {
+      if (element._tag === 'Right') visit(asBenchEvent(element.right.event))
+      else if (options.signal?.aborted !== true) throw element.left
+    }
   }
 
   private async readBatches(query: Query | undefined, visit: Visit): Promise<void> {
@@ -109,6 +125,10 @@ export function chronicle({ name, title, library, segmentBytes }: ChronicleOptio
     open: async (folder, durability) => {
       const { EventLog } = await library()
       return new ChronicleSession(await orThrow(EventLog.open(folder, { segmentBytes })), durability)
+    },
+    openBeside: async (folder) => {
+      const { EventLog } = await library()
+      return new ChronicleSession(await orThrow(EventLog.open(folder, { readOnly: true })), 'buffered')
     }
   }
 }

@@ -118,6 +118,8 @@ async function lastNumber(level: Level, prefix: string): Promise<number> {
   return last === undefined ? 0 : Number(last.slice(-12))
 }
 
+const noFollow = 'its write event is the appender’s own, and no reader waits for what is to come'
+
 export const classicLevel: System = {
   name: 'classic-level',
   title: 'classic-level',
@@ -126,6 +128,8 @@ export const classicLevel: System = {
     'A batch is a chained batch; reads take 1,000 rows at a time.',
   packages: ['classic-level'],
   without: {
+    follow: noFollow,
+    'follow-across': noFollow,
     'append-if': 'LevelDB has no conditional write',
     'replay-batches': 'the replay reads in batches already'
   },

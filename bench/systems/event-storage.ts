@@ -82,6 +82,8 @@ async function openStore(folder: string, durability: Durability): Promise<EventS
   return store
 }
 
+const noFollow = 'its consumers are of one stream each'
+
 export const eventStorage: System = {
   name: 'event-storage',
   title: 'event-storage',
@@ -92,6 +94,8 @@ export const eventStorage: System = {
   // A new stream costs more the more there are, and this many events have 1,200: more would take minutes to store.
   eventsMost: 3_000,
   without: {
+    follow: noFollow,
+    'follow-across': noFollow,
     'append-batch': 'a commit is of one stream, so a batch over several aggregates is not atomic',
     'replay-batches': 'there is one way to read',
     'open-killed': 'opened again with LOCK_RECLAIM, it read fewer events than it had acknowledged'

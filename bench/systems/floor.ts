@@ -94,6 +94,8 @@ export const floor: System = {
     'JSON.stringify, CRC-32, one copy and one writeSync a call, with fdatasync where synced; JSON.parse to read.',
   packages: [],
   without: {
+    follow: noStore,
+    'follow-across': noStore,
     'append-64': 'one call at a time: as one by one',
     'append-sync-64': 'a synchronous fdatasync is waited for by one caller',
     'append-if': noStore,

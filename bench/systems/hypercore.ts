@@ -9,7 +9,8 @@ import type { BenchEvent } from '../workload.ts'
 interface Core {
   ready(): Promise<void>
   append(blocks: string | readonly string[]): Promise<unknown>
-  createReadStream(): AsyncIterable<string>
+  readonly length: number
+  createReadStream(options?: object): AsyncIterable<string> & { destroy(): void }
   close(): Promise<void>
 }
 
@@ -32,6 +33,17 @@ class HypercoreSession implements Session {
     for await (const json of this.core.createReadStream()) visit(JSON.parse(json) as BenchEvent)
   }
 
+  follow(visit: Visit, signal: AbortSignal): Promise<{ readonly ended: Promise<unknown> }> {
+    const blocks = this.core.createReadStream({ live: true, start: this.core.length })
+    signal.addEventListener('abort', () => blocks.destroy())
+    const visitAll = async (): Promise<void> => {
+      for await (const json of blocks) visit(JSON.parse(json) as BenchEvent)
+    }
+    visitAll().catch(() => undefined)
+    // A live stream that is destroyed while it waits does not end; closing the core ends it.
+    return Promise.resolve({ ended: Promise.resolve() })
+  }
+
   close(): Promise<void> {
     return this.core.close()
   }
@@ -47,6 +59,7 @@ export const hypercore: System = {
   packages: ['hypercore'],
   eventsMost: 100_000,
   without: {
+    'follow-across': 'a store is opened by one process at a time; others replicate it',
     'append-sync': noSync,
     'append-sync-64': noSync,
     'append-if': oneLog,

@@ -124,6 +124,8 @@ class LmdbSession implements Session {
   }
 }
 
+const noFollow = 'it tells nobody of new entries; a program would have to ask again and again'
+
 export const lmdb: System = {
   name: 'lmdb',
   title: 'lmdb',
@@ -132,7 +134,11 @@ export const lmdb: System = {
     'that a put is answered when it is on disk, which was faster than the default and awaiting `flushed`. Values are ' +
     'JSON text, which was as fast as its msgpack or faster.',
   packages: ['lmdb'],
-  without: { 'replay-batches': 'getRange is the one way to read' },
+  without: {
+    follow: noFollow,
+    'follow-across': noFollow,
+    'replay-batches': 'getRange is the one way to read'
+  },
   open: async (folder, durability) => {
     const { open } = await peer<{ readonly open: (options: object) => Root }>('lmdb')
     const path = join(folder, 'lmdb')

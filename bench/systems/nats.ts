@@ -13,7 +13,7 @@ interface Message {
 
 interface Consumer {
   info(): Promise<{ readonly num_pending: number }>
-  consume(options: object): Promise<AsyncIterable<Message>>
+  consume(options: object): Promise<AsyncIterable<Message> & { stop(): void }>
 }
 
 interface JetStream {
@@ -22,7 +22,12 @@ interface JetStream {
     data: string,
     options?: { readonly expect: { readonly lastSequence: number } }
   ): Promise<{ readonly seq: number }>
-  readonly consumers: { get(stream: string, options: { readonly filter_subjects?: string }): Promise<Consumer> }
+  readonly consumers: {
+    get(
+      stream: string,
+      options: { readonly filter_subjects?: string; readonly deliver_policy?: 'new' }
+    ): Promise<Consumer>
+  }
 }
 
 interface Manager {
@@ -93,6 +98,16 @@ class NatsSession implements Session {
     return this.select({ field: 'aggregateId', value: aggregateId }, visit)
   }
 
+  async follow(visit: Visit, signal: AbortSignal): Promise<{ readonly ended: Promise<unknown> }> {
+    const consumer = await this.jetstream.consumers.get(stream, { deliver_policy: 'new' })
+    const messages = await consumer.consume({ max_messages: messagesAtOnce })
+    signal.addEventListener('abort', () => messages.stop())
+    const visitAll = async (): Promise<void> => {
+      for await (const message of messages) visit(message.json<BenchEvent>())
+    }
+    return { ended: visitAll() }
+  }
+
   otherCpuMs(): number {
     return this.server.cpuMs()
   }
@@ -154,6 +169,7 @@ export const nats: System = {
   program: 'nats-server',
   eventsMost: 100_000,
   without: {
+    'follow-across': 'its follower speaks to another process already',
     'append-sync': noSync,
     'append-sync-64': noSync,
     'append-batch': 'servers before 2.12 have no atomic batch',

@@ -178,6 +178,8 @@ async function openSession(folder: string, durability: Durability): Promise<Sess
 
 const aServer = 'a server is not opened; it is there'
 
+const noFollow = 'NOTIFY tells that there is something, and does not deliver it'
+
 export const postgres: System = {
   name: 'postgresql',
   title: 'PostgreSQL',
@@ -188,6 +190,8 @@ export const postgres: System = {
   program: 'postgres',
   eventsMost: 200_000,
   without: {
+    follow: noFollow,
+    'follow-across': noFollow,
     'replay-batches': 'the replay reads in batches already',
     'load-cold': aServer,
     open: aServer,

@@ -49,18 +49,25 @@ const rowsAtOnce = '5000'
 
 type Entry = readonly [id: string, fields: readonly [string, string]]
 
+interface Parts {
+  readonly client: Client
+  readonly connect: () => Promise<Client>
+  readonly server: Server
+  readonly scripts: { readonly append: string; readonly follow: string }
+}
+
 class RedisSession implements Session {
   private readonly client: Client
   private readonly server: Server
   private readonly scripts: { readonly append: string; readonly follow: string }
 
-  constructor(
-    client: Client,
-    options: { readonly server: Server; readonly scripts: { readonly append: string; readonly follow: string } }
-  ) {
+  private readonly connect: () => Promise<Client>
+
+  constructor({ client, connect, server, scripts }: Parts) {
     this.client = client
-    this.server = options.server
-    this.scripts = options.scripts
+    this.connect = connect
+    this.server = server
+    this.scripts = scripts
   }
 
   append(event: BenchEvent): Promise<unknown> {
@@ -101,6 +108,22 @@ class RedisSession implements Session {
     return this.select({ field: 'aggregateId', value: aggregateId }, visit)
   }
 
+  /** A connection of its own, since it blocks. */
+  async follow(visit: Visit, signal: AbortSignal): Promise<{ readonly ended: Promise<unknown> }> {
+    const client = await this.connect()
+    const visitAll = async (): Promise<void> => {
+      let after = beforeAll
+      while (!signal.aborted) {
+        const found = await client.sendCommand(['XREAD', 'BLOCK', '100', 'STREAMS', 'events', after])
+        const entries = (found as readonly [readonly [string, readonly Entry[]]] | null)?.[0][1] ?? []
+        for (const [, [, json]] of entries) visit(JSON.parse(json) as BenchEvent)
+        after = entries.at(-1)?.[0] ?? after
+      }
+      await client.close()
+    }
+    return { ended: visitAll() }
+  }
+
   otherCpuMs(): number {
     return this.server.cpuMs()
   }
@@ -128,7 +151,7 @@ async function openSession(folder: string, durability: Durability): Promise<Sess
   process.once('exit', () => rmSync(sockets, { recursive: true, force: true }))
   const path = join(sockets, 'socket')
   const connect = async (): Promise<Client> => {
-    const client = createClient({ socket: { path, reconnectStrategy: false } })
+    const client = createClient({ RESP: 2, socket: { path, reconnectStrategy: false } })
     client.on('error', () => undefined)
     await client.connect()
     return client
@@ -146,7 +169,7 @@ async function openSession(folder: string, durability: Durability): Promise<Sess
   const load = async (script: string): Promise<string> =>
     (await client.sendCommand(['SCRIPT', 'LOAD', script])) as string
   const scripts = { append: await load(appendScript), follow: await load(followScript) }
-  return new RedisSession(client, { server, scripts })
+  return new RedisSession({ client, connect, server, scripts })
 }
 
 const aServer = 'a server is not opened; it is there'
@@ -161,6 +184,7 @@ export const redis: System = {
   program: 'redis-server',
   eventsMost: 200_000,
   without: {
+    'follow-across': 'its follower speaks to another process already',
     'replay-batches': 'the replay reads in batches already',
     'load-cold': aServer,
     open: aServer,

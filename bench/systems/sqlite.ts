@@ -141,6 +141,8 @@ const unsynced = 'synchronous=OFF and NORMAL do not sync a commit; FULL is a row
 const shared =
   ' Prepared statements, a transaction a batch, 64 MB of cache, mmap of 1 GB, WAL checkpoints every 10,000 pages.'
 
+const noFollow = 'it tells nobody of new rows; a program would have to ask again and again'
+
 export function sqlite(mode: Mode): System {
   const { title, text, only } = modes[mode]
   return {
@@ -150,6 +152,8 @@ export function sqlite(mode: Mode): System {
     packages: ['better-sqlite3'],
     ...(only === undefined ? {} : { only }),
     without: {
+      follow: noFollow,
+      'follow-across': noFollow,
       ...(mode === 'full' ? {} : { 'append-sync': unsynced, 'append-sync-64': unsynced }),
       'replay-batches': 'iterate is the fastest way to read without holding everything in memory'
     },
