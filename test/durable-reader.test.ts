@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { crc32 } from '../src/core/crc.ts'
 import { cursorPositions, encodeCursor } from '../src/core/cursor.ts'
 import { Offset, orThrow, type ReaderOptions } from '../src/index.ts'
+import { verifyLog } from '../src/log/verify.ts'
 import { all, bytesAt, deposit, folder, lab, LabClock, labEntropy, openOn, turn } from './log-lab.ts'
 import { cursorPath, endOf, filled, mailer, nextId, overwrite, place } from './reader-lab.ts'
 
@@ -176,6 +177,14 @@ describe('the list of readers', () => {
     expect(await orThrow(log.readers())).toMatchObject([{ cursor: log.end, floor: log.end }])
     await orThrow(reader.seek('start'))
     expect(await orThrow(log.readers())).toMatchObject([{ cursor: 0, floor: 0 }])
+  })
+
+  it('is of files that a verification knows as its own', async () => {
+    const { disk, log } = await filled(3)
+    await mailer(log)
+    await orThrow(log.close())
+    const verified = await verifyLog(disk, folder)
+    expect(verified).toMatchObject({ right: { findings: [] } })
   })
 
   it('leaves out what is no reader: files, odd names, and a registration that was cut off', async () => {

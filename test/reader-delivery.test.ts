@@ -82,6 +82,32 @@ describe('next', () => {
     expect([await nextId(reader), await nextId(reader)]).toEqual(['a0', 'a1'])
   })
 
+  it('tells that what comes next was trimmed, until the reader goes on elsewhere', async () => {
+    const { log } = await filled(20)
+    const reader = await mailer(log)
+    expect(await nextId(reader)).toBe('a0')
+    await orThrow(reader.commit())
+    await orThrow(reader.close())
+    const [, , at] = (await eventsOf(log.replay())).filter(({ offset }) => offset > 1_000) as StoredEvent[]
+    await orThrow(log.trim((at as StoredEvent).offset, { force: true }))
+    const again = await mailer(log)
+    const trimmed = { left: { _tag: 'Trimmed', offset: again.cursor, first: log.first } }
+    expect(again.recovered).toBeUndefined()
+    expect(log.first).toBeGreaterThan(again.cursor)
+    expect(await again.next()()).toMatchObject(trimmed)
+    expect(await again.next()()).toMatchObject(trimmed)
+    expect(await again.seek(again.cursor)()).toMatchObject(trimmed)
+    expect(await orThrow(again.lag())).toEqual({
+      events: (await eventsOf(log.replay())).length,
+      bytes: log.end - log.first
+    })
+    expect(await orThrow(again.seek('start'))).toBe(log.first)
+    expect(await orThrow(again.next())).toEqual((await eventsOf(log.replay()))[0])
+    await orThrow(again.commit())
+    await orThrow(again.close())
+    expect((await mailer(log)).recovered).toBeUndefined()
+  })
+
   it('is the same one by one, by iteration and in batches', async () => {
     const { log, stored } = await filled(5)
     const reader = await mailer(log)
