@@ -8,10 +8,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { EventLog, orThrow, type StoredEvent } from '../src/index.ts'
+import { EventLog, orThrow, type Offset, type StoredEvent } from '../src/index.ts'
 import { headerBytes } from '../src/core/header.ts'
 import type { MemoryDisk } from '../src/disk/memory.ts'
-import { all, bytesAt, deposit, diskOf, eventsOf, filesOf, folder, lab, LabClock, openOn, plainAll } from './log-lab.ts'
+import {
+  all,
+  bytesAt,
+  deposit,
+  diskOf,
+  eventsOf,
+  filesOf,
+  folder,
+  lab,
+  LabClock,
+  openOn,
+  plainAll,
+  turn
+} from './log-lab.ts'
 
 const segment = '00000000000000000000.log'
 
@@ -100,6 +113,42 @@ describe('a reader', () => {
     expect(await orThrow(reader.version('b'))).toBe(0)
     expect((await all(orThrow(reader.aggregates()))).map((one) => one.aggregateId)).toEqual(['a', 'b2', 'x', 'y'])
     await orThrow(reader.close())
+  })
+
+  it('tells a follower that what he was handed was taken back, and that another event stands in its place', async () => {
+    const first = await written([['a'], ['b']])
+    const second = await written([['a'], ['c'], ['d']])
+    expect(first.ends[1]).toBe(second.ends[1])
+    const disk = await diskOf(new Map([[segment, first.bytes]]))
+    const log = await openOn(disk, { readOnly: true })
+    const reader = await orThrow(log.reader('r'))
+    for (const id of ['a', 'b']) expect((await orThrow(reader.next())).event.aggregateId).toBe(id)
+    await orThrow(reader.commit())
+    const following = log.follow(log.end)[Symbol.asyncIterator]().next()
+    const waiting = reader.next()()
+    await turn()
+    become(disk, segment, second.bytes)
+    const gone = { left: { _tag: 'InvalidOffset', offset: first.ends[1] } }
+    expect(await waiting).toMatchObject(gone)
+    expect(await following).toMatchObject({ value: gone })
+    // An offset inside of another event now is no place to begin, though the log has ended there.
+    await orThrow(reader.close())
+    const again = await orThrow(log.reader('r'))
+    expect(again.recovered).toEqual({ from: first.ends[1], to: 0 })
+    expect(await orThrow(again.next())).toEqual(second.events[0])
+    await orThrow(log.close())
+  })
+
+  it('does not begin to read where the log has ended once, and an event goes on now', async () => {
+    const first = await written([['a'], ['b']])
+    const second = await written([['a'], ['much longer than b']])
+    const disk = await diskOf(new Map([[segment, first.bytes]]))
+    const log = await openOn(disk, { readOnly: true })
+    await eventsOf(log.replay())
+    const [, end] = first.ends as [number, number]
+    become(disk, segment, second.bytes)
+    expect(await plainAll(log.replay(end as Offset))).toEqual([{ _tag: 'InvalidOffset' }])
+    await orThrow(log.close())
   })
 
   it('forgets it too when the writer has rolled since', async () => {

@@ -91,7 +91,9 @@ export class SequentialReader implements BatchSource {
     if (opened._tag === 'Left') return opened
     this.file = opened.right
     const end = Math.min(segment.end, until)
-    this.scan = new SegmentScan({ file: opened.right, logId: catalog.options.logId, base: segment.base, from: at, end })
+    const { logId } = catalog.options
+    const isRecent = end === catalog.end()
+    this.scan = new SegmentScan({ file: opened.right, logId, base: segment.base, from: at, end, isRecent })
     return right(true)
   }
 

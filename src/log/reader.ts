@@ -4,14 +4,11 @@
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { Closed, type DiskError, type Trimmed } from '../core/error.ts'
 import { Aborted, InvalidOffset, type ReplayError } from '../core/read-error.ts'
-import { frameBytes } from '../core/frame.ts'
-import { strideBytes } from '../core/limit.ts'
 import type { EventReader, ReadBatch, ReadRequest } from '../port/store.ts'
+import { checkOffset } from './boundary.ts'
 import type { Catalog } from './catalog.ts'
 import type { Element } from './collect.ts'
 import { BackwardReader, SequentialReader, trimmedAt, type BatchSource, type ReadRange } from './read.ts'
-import { SegmentScan, type FrameVisitor } from './scan.ts'
-import type { Segment } from './segment.ts'
 import { SelectiveReader } from './select.ts'
 
 export interface ReaderHost {
@@ -19,6 +16,8 @@ export interface ReaderHost {
   readonly isClosed: () => boolean
   /** A reader in another process than the writer's looks where the log ends now. */
   readonly refresh: () => Promise<Either<DiskError | Closed, unknown>>
+  /** Gives other work its turn, now and then: reads that begin again and again must not keep the event loop. */
+  readonly turn: () => Promise<void>
 }
 
 export class LogReader implements EventReader {
@@ -101,9 +100,14 @@ export class LogReader implements EventReader {
   }
 
   private async begin(): Promise<Either<ReplayError, BatchSource>> {
-    const refreshed = await this.host.refresh()
-    if (refreshed._tag === 'Left') return refreshed
+    await this.host.turn()
     const { catalog } = this.host
+    // Who names an end that is known already has looked himself.
+    const { until } = this.request
+    if (this.request.backwards || until === undefined || until > catalog.end()) {
+      const refreshed = await this.host.refresh()
+      if (refreshed._tag === 'Left') return refreshed
+    }
     const range = await settleRange(catalog, this.request)
     if (range._tag === 'Left') return range
     const { query, backwards } = this.request
@@ -125,42 +129,4 @@ async function settleRange(catalog: Catalog, request: ReadRequest): Promise<Eith
     if (checked._tag === 'Left') return checked
   }
   return right({ from, until })
-}
-
-/** Whether a frame begins at `offset`, the log ends there, or damage makes the question moot. */
-async function checkOffset(catalog: Catalog, offset: number): Promise<Either<DiskError | InvalidOffset, void>> {
-  const segment = catalog.segments[catalog.placeOf(offset)] as Segment
-  if (offset <= segment.base || offset === segment.end) return right(undefined)
-  const start = await catalog.query(segment, (index) => index.frameBefore(offset))
-  if (start._tag === 'Left') return start
-  if (start.right === offset) return right(undefined)
-  const opened = catalog.options.disk.open(segment.path, 'read')
-  if (opened._tag === 'Left') return opened
-  const probe = new BoundaryProbe(offset)
-  const { logId } = catalog.options
-  const range = { file: opened.right, logId, base: segment.base, from: start.right, end: segment.end }
-  const scanned = await new SegmentScan({ ...range, stepBytes: 2 * strideBytes }).drain(probe)
-  opened.right.close()
-  if (scanned._tag === 'Left') return scanned
-  return probe.inside ? left(new InvalidOffset(offset, 'lies inside an event')) : right(undefined)
-}
-
-/** Walks up to an offset and sees whether a frame reaches over it. What lies in damage cannot be told, and passes. */
-class BoundaryProbe implements FrameVisitor {
-  private readonly target: number
-  inside = false
-
-  constructor(target: number) {
-    this.target = target
-  }
-
-  frame(_bytes: Buffer, _at: number, payloadBytes: number, offset: number): boolean {
-    if (offset + frameBytes(payloadBytes) <= this.target) return true
-    this.inside = offset < this.target
-    return false
-  }
-
-  damage(): void {
-    this.inside = false
-  }
 }

@@ -10,6 +10,7 @@ import { IndexFile } from '../indexing/index-file.ts'
 import { MemoryIndex } from '../indexing/memory-index.ts'
 import type { Clock } from '../port/clock.ts'
 import type { DiskEntry, DiskFile } from '../port/disk.ts'
+import { forgetEnds } from './boundary.ts'
 import type { Catalog } from './catalog.ts'
 import type { UnfinishedTail } from './growth.ts'
 import { extendIndex, lastFrameStands } from './index-scan.ts'
@@ -128,7 +129,7 @@ export class Refresher {
       return right(undefined)
     }
     const index = this.catalog.growing()
-    const range = { file: this.file, logId, base: active.base, end }
+    const range = { file: this.file, logId, base: active.base, end, isRecent: true }
     const verdict = await scanTail(index, range, active.end)
     if (verdict._tag === 'Left') return verdict
     const extended = await extendIndex(index, { ...range, from: index.end, end: verdict.right.end })
@@ -157,6 +158,7 @@ export class Refresher {
     if (stands._tag === 'Left') return stands
     if (stands.right) return right(undefined)
     const { logId } = this.catalog.options
+    forgetEnds(this.catalog)
     this.catalog.replaceIndex(active, new MemoryIndex({ logId, base: active.base }))
     active.end = active.base
     return right(undefined)

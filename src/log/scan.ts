@@ -35,7 +35,12 @@ export interface ScanRange {
   readonly end: number
   /** How many bytes to read at a time; default chunkBytes (limit.ts). */
   readonly stepBytes?: number
+  /** What was written just now is in memory: then handing the read to another thread costs more than the read. */
+  readonly isRecent?: boolean
 }
+
+/** How much of a recent range is read at once on this thread. */
+const recentBytesMax = 16 * 1024
 
 export class SegmentScan {
   private readonly range: ScanRange
@@ -91,11 +96,13 @@ export class SegmentScan {
     }
     this.at = 0
     this.limit = rest
-    const { file, base, end } = this.range
+    const { file, base, end, isRecent } = this.range
     const room = Math.min(this.bytes.length - rest, end - this.offset - rest)
     if (room === 0) return right(undefined)
     const target = this.bytes.subarray(rest, rest + room)
-    const got = await file.read(target, this.offset + rest - base + headerBytes)
+    const position = this.offset + rest - base + headerBytes
+    const isQuick = isRecent === true && room <= recentBytesMax
+    const got = isQuick ? file.readSync(target, position) : await file.read(target, position)
     if (got._tag === 'Left') return got
     this.limit = rest + got.right
     if (got.right < room) this.short = true

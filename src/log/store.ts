@@ -1,6 +1,7 @@
 // One log on one disk: the store that the rest of the library stands on (see port/store.ts for its contract). This
 // file only puts the parts together: recover opens, writer appends, reader reads, catalog answers from the index.
 
+import { setImmediate } from 'node:timers/promises'
 import { left, map, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset, Version } from '../core/brand.ts'
 import { Closed, NotFound, ReadOnly, type AppendError, type DiskError, type OpenError } from '../core/error.ts'
@@ -26,6 +27,7 @@ import type {
   TrimReport,
   WaitOptions
 } from '../port/store.ts'
+import { noteEnd } from './boundary.ts'
 import type { Catalog } from './catalog.ts'
 import { Growth } from './growth.ts'
 import { Marker, readMark } from './marker.ts'
@@ -38,6 +40,9 @@ import { summaryOf, Trimmer } from './trim.ts'
 import { listAggregates } from './summaries.ts'
 import { WatchedSlot } from './watched-slot.ts'
 import { Writer } from './writer.ts'
+
+/** After so many reads other work has its turn: what was written just now is read without waiting for anything. */
+const readsPerTurn = 64
 
 export interface StoreOptions {
   readonly disk: Disk
@@ -77,6 +82,8 @@ export class LocalStore implements Store {
   private activeBase: number
   private rolled: () => void = () => {}
   private closed = false
+  /** Counts the reads that were begun since other work had its turn. */
+  private reads = 0
   private closing: Promise<Either<Poisoned | DiskError, void>> | undefined
 
   private constructor(opened: OpenedLog, options: StoreOptions, writing: WritingParts | undefined) {
@@ -184,7 +191,9 @@ export class LocalStore implements Store {
     if (this.closed) return left(new Closed())
     const refreshed = this.refresher === undefined ? right(undefined) : await this.refresher.refresh()
     if (this.closed) return left(new Closed())
-    return refreshed._tag === 'Left' ? refreshed : right(this.end())
+    if (refreshed._tag === 'Left') return refreshed
+    noteEnd(this.catalog)
+    return right(this.end())
   }
 
   grown(after: Offset, options: WaitOptions): Promise<Either<DiskError | Closed | Aborted | WriterLost, Offset>> {
@@ -215,7 +224,10 @@ export class LocalStore implements Store {
 
   read(request: ReadRequest): EventReader {
     const { catalog } = this
-    return new LogReader({ catalog, isClosed: () => this.closed, refresh: () => this.refresh() }, request)
+    return new LogReader(
+      { catalog, isClosed: () => this.closed, refresh: () => this.refresh(), turn: () => this.turn() },
+      request
+    )
   }
 
   async version(aggregateId: string): Promise<Either<DiskError | Closed, Version>> {
@@ -316,6 +328,11 @@ export class LocalStore implements Store {
     if (saved._tag === 'Left') return saved
     writing.marker.update(end, true)
     return writing.marker.sync()
+  }
+
+  private async turn(): Promise<void> {
+    this.reads = (this.reads + 1) % readsPerTurn
+    if (this.reads === 0) await setImmediate()
   }
 
   /** Asks a question of the log as it is now; again, when it was trimmed meanwhile. */

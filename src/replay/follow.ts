@@ -86,19 +86,31 @@ export class FollowReader implements EventReader {
 
   /** Begins to read what there is, or waits until there is more. */
   private async look(): Promise<ReadBatch | undefined> {
-    const { store, request, signal } = this
+    const { store } = this
     const end = await store.refresh()
     if (end._tag === 'Left') return [end]
     const isFirst = this.caughtUpAt === undefined
     const at = (this.at ??= store.first())
     if (end.right < at && isFirst)
       return [left(new InvalidOffset(at, `lies beyond the end of the log at ${end.right}`))]
-    if (end.right <= at) return this.wait(at)
+    return end.right > at ? this.begin(at, end.right) : this.wait(at)
+  }
+
+  private begin(at: Offset, end: Offset): undefined {
+    const { store, request, signal } = this
     const { query } = request
     const limit = this.left === Number.POSITIVE_INFINITY ? undefined : this.left
-    const reader = store.read({ from: at, until: end.right, query, limit, backwards: false, signal })
-    this.reading = { reader, end: end.right }
-    return undefined
+    this.reading = { reader: store.read({ from: at, until: end, query, limit, backwards: false, signal }), end }
+  }
+
+  /**
+   * What stands before the offset. A writer whose write fails half-way takes back what it has not acknowledged, which a
+   * reader in another process may have seen, and other events come in its place.
+   */
+  private printOf(at: Offset): number | undefined {
+    const { store } = this
+    const print = store.readOnly && at > store.first() ? store.fingerprint(at) : undefined
+    return print?._tag === 'Right' ? print.right : undefined
   }
 
   private async wait(at: Offset): Promise<ReadBatch | undefined> {
@@ -107,11 +119,18 @@ export class FollowReader implements EventReader {
       this.caughtUpAt = at
       request.onCaughtUp?.(at)
     }
+    const print = this.printOf(at)
     const grown = await store.grown(at, { signal, writerLostMs: this.lostAt === at ? undefined : request.writerLostMs })
-    if (grown._tag === 'Right') return undefined
+    // Closed meanwhile, it begins nothing that nobody would end.
+    if (grown._tag === 'Right' && this.done) return undefined
+    if (grown._tag === 'Right') return this.printOf(at) === print ? this.begin(at, grown.right) : [left(takenBack(at))]
     if (grown.left._tag === 'WriterLost') this.lostAt = at
     return [grown]
   }
+}
+
+function takenBack(at: Offset): InvalidOffset {
+  return new InvalidOffset(at, 'ends other events now: the writer has taken back some that it never acknowledged')
 }
 
 /** Behind damage, and when the writer is lost, there may be more. */

@@ -30,6 +30,8 @@ export class CursorKeeper {
   private readonly options: KeeperOptions
   private readonly stopBeating: () => void
   private kept: Offset
+  /** What stood before it; undefined where nothing does, and before it was saved. */
+  private keptPrint: number | undefined
   /** The greatest offset up to `kept` that was known to be on disk in the log, and what stood before it. */
   private certain: Print
   /** The note that was synced last has said this. */
@@ -66,6 +68,7 @@ export class CursorKeeper {
     const saved = note._tag === 'Left' ? note : await this.options.place.save(note.right, durability)
     if (saved._tag === 'Left' || note._tag === 'Left') return saved as Either<DiskError, never>
     this.kept = cursor
+    this.keptPrint = note.right.cursorPrint
     if (durability === 'synced') this.syncedNote = note.right
     return right(note.right.certain as Offset)
   }
@@ -124,6 +127,8 @@ export class CursorKeeper {
   private printOf(offset: Offset): Either<DiskError, number | undefined> {
     const { store } = this.options
     if (offset === this.certain.offset && offset > 0) return right(this.certain.print)
+    // As it was when the cursor came there: other events may stand there by now.
+    if (offset === this.kept && this.keptPrint !== undefined) return right(this.keptPrint)
     // What stood before the first event that is kept is gone.
     return offset <= store.first() ? right(undefined) : store.fingerprint(offset)
   }
