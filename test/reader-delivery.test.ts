@@ -88,7 +88,7 @@ describe('next', () => {
     expect(await nextId(reader)).toBe('a0')
     await orThrow(reader.commit())
     await orThrow(reader.close())
-    const [, , at] = (await eventsOf(log.replay())).filter(({ offset }) => offset > 1_000) as StoredEvent[]
+    const [, , at] = (await eventsOf(log.replay())).filter(({ offset }) => offset > 1_000)
     await orThrow(log.trim((at as StoredEvent).offset, { force: true }))
     const again = await mailer(log)
     const trimmed = { left: { _tag: 'Trimmed', offset: again.cursor, first: log.first } }
