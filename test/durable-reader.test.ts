@@ -114,6 +114,31 @@ describe('opening a reader', () => {
     expect(disk.list(`${folder}/readers`)._tag).toBe('Left')
   })
 
+  it('stays where it is when the event before it is damaged, and begins anew when the log is an older one', async () => {
+    const { disk, log } = await filled(2)
+    const older = disk.clone()
+    await orThrow(log.append(deposit('a2')))
+    const reader = await mailer(log)
+    for (const id of ['a0', 'a1', 'a2']) expect(await nextId(reader)).toBe(id)
+    const cursor = await orThrow(reader.commitSync())
+    await orThrow(log.append(deposit('a3')))
+    await orThrow(log.close())
+    const record = bytesAt(disk, cursorPath)
+    disk.corrupt(`${folder}/00000000000000000000.log`, 32 + cursor - 2, 1)
+    const damaged = await mailer(await openOn(disk))
+    expect(damaged).toMatchObject({ cursor, recovered: undefined })
+    expect(await nextId(damaged)).toBe('a3')
+    // Put back from a copy of before, the log goes on with other events.
+    const copied = older.processCrash()
+    const replaced = await openOn(copied)
+    await orThrow((await mailer(replaced)).close())
+    for (const id of ['b2', 'b3']) await orThrow(replaced.append(deposit(id)))
+    overwrite(copied, cursorPath, record)
+    const again = await mailer(replaced)
+    expect(again).toMatchObject({ cursor: 0, recovered: { from: cursor, to: 0 } })
+    expect(await nextId(again)).toBe('a0')
+  })
+
   it('tells that it went back, and where from', async () => {
     const { disk, log } = await filled(2)
     const reader = await mailer(log)
