@@ -151,6 +151,28 @@ describe('a reader', () => {
     await orThrow(log.close())
   })
 
+  it('takes no range for damaged that was known once, and is taken back', async () => {
+    const first = await written([['a'], ['b']])
+    const disk = await diskOf(new Map([[segment, first.bytes]]))
+    const log = await openOn(disk, { readOnly: true })
+    const [end, gone] = first.ends as [number, number]
+    expect(await eventsOf(log.replayUntil(0 as Offset, gone as Offset))).toHaveLength(2)
+    become(disk, segment, first.bytes.subarray(0, headerBytes + end))
+    expect(await plainAll(log.replayUntil(0 as Offset, gone as Offset))).toEqual([{ _tag: 'InvalidOffset' }])
+    expect(await eventsOf(log.replay())).toHaveLength(1)
+    await orThrow(log.close())
+  })
+
+  it('looks where the log ends now when a range begins behind the end that it knows, empty as that is', async () => {
+    const { disk, log } = await lab()
+    await orThrow(log.append(deposit('a')))
+    const reader = await openOn(disk, { readOnly: true })
+    const known = reader.end
+    await orThrow(log.append(deposit('b')))
+    expect(await plainAll(reader.replayUntil(log.end, known))).toEqual([])
+    await orThrow(reader.close())
+  })
+
   it('forgets it too when the writer has rolled since', async () => {
     const first = await written([['a'], ['b', 'c']])
     const { disk: source, log } = await lab({ segmentBytes: 256 })

@@ -16,6 +16,8 @@ export interface ReaderHost {
   readonly isClosed: () => boolean
   /** A reader in another process than the writer's looks where the log ends now. */
   readonly refresh: () => Promise<Either<DiskError | Closed, unknown>>
+  /** As `refresh` where what is known of the log does not stand any more; else that is enough. */
+  readonly confirm: () => Promise<Either<DiskError | Closed, unknown>>
   /** Gives other work its turn, now and then: reads that begin again and again must not keep the event loop. */
   readonly turn: () => Promise<void>
 }
@@ -102,15 +104,13 @@ export class LogReader implements EventReader {
   private async begin(): Promise<Either<ReplayError, BatchSource>> {
     await this.host.turn()
     const { catalog } = this.host
-    // Who names an end that is known already has looked himself.
-    const { until } = this.request
-    if (this.request.backwards || until === undefined || until > catalog.end()) {
-      const refreshed = await this.host.refresh()
-      if (refreshed._tag === 'Left') return refreshed
-    }
+    const { from, until, backwards } = this.request
+    const isKnown = !backwards && until !== undefined && Math.max(from ?? 0, until) <= catalog.end()
+    const looked = await (isKnown ? this.host.confirm() : this.host.refresh())
+    if (looked._tag === 'Left') return looked
     const range = await settleRange(catalog, this.request)
     if (range._tag === 'Left') return range
-    const { query, backwards } = this.request
+    const { query } = this.request
     if (query.length > 0) return right(new SelectiveReader(catalog, { ...range.right, query, backwards }))
     return right(backwards ? new BackwardReader(catalog, range.right) : new SequentialReader(catalog, range.right))
   }

@@ -41,6 +41,12 @@ export class Refresher {
     return this.running
   }
 
+  /** Whether the last frame that is known is still there. */
+  stands(): Either<DiskError, boolean> {
+    const index = this.catalog.growing()
+    return index.events === 0 ? right(true) : lastFrameStands(index, this.file)
+  }
+
   close(): void {
     this.file.close()
   }
@@ -152,9 +158,7 @@ export class Refresher {
    * half-way takes back what it never acknowledged, and a reader may have seen a part of it.
    */
   private forgetTakenBack(active: Segment): Either<DiskError, void> {
-    const index = this.catalog.growing()
-    if (index.events === 0) return right(undefined)
-    const stands = lastFrameStands(index, this.file)
+    const stands = this.stands()
     if (stands._tag === 'Left') return stands
     if (stands.right) return right(undefined)
     const { logId } = this.catalog.options

@@ -224,10 +224,9 @@ export class LocalStore implements Store {
 
   read(request: ReadRequest): EventReader {
     const { catalog } = this
-    return new LogReader(
-      { catalog, isClosed: () => this.closed, refresh: () => this.refresh(), turn: () => this.turn() },
-      request
-    )
+    const isClosed = (): boolean => this.closed
+    const looks = { refresh: () => this.refresh(), confirm: () => this.confirm(), turn: () => this.turn() }
+    return new LogReader({ catalog, isClosed, ...looks }, request)
   }
 
   async version(aggregateId: string): Promise<Either<DiskError | Closed, Version>> {
@@ -328,6 +327,11 @@ export class LocalStore implements Store {
     if (saved._tag === 'Left') return saved
     writing.marker.update(end, true)
     return writing.marker.sync()
+  }
+
+  private async confirm(): Promise<Either<DiskError | Closed, unknown>> {
+    const stands = this.refresher === undefined || this.closed ? right(true) : this.refresher.stands()
+    return stands._tag === 'Right' && !stands.right ? this.refresh() : stands
   }
 
   private async turn(): Promise<void> {
