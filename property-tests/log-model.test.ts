@@ -92,6 +92,8 @@ const query: fc.Arbitrary<readonly QueryItem[]> = fc.array(
       types: fc.subarray(['Opened', 'Deposited', 'Closed']),
       tags: fc.subarray(['t', 'u']),
       aggregateId,
+      typePrefix: fc.constantFrom('', 'D', 'Opened', 'X'),
+      aggregatePrefix: fc.constantFrom('', 'a', '\ud83d', '\uffff'),
       namespace: fc.constantFrom('n', 'm')
     },
     { requiredKeys: [] }

@@ -149,7 +149,11 @@ function queriesAbout(one: string, other: string): readonly (readonly QueryItem[
     [{ aggregateId: one, types: [other], tags: [] }],
     [{ namespace: one, tags: [other], types: [] }],
     [{ types: [one] }, { tags: [other] }, { aggregateId: other }],
-    [{ aggregateId: one, namespace: one, types: [one, other], tags: [one] }]
+    [{ aggregateId: one, namespace: one, types: [one, other], tags: [one] }],
+    [{ typePrefix: one.slice(0, 1) }],
+    [{ aggregatePrefix: one.slice(0, -1) || one }],
+    [{ typePrefix: one, tags: [other] }],
+    [{ aggregatePrefix: one.slice(0, 1), types: [other] }, { typePrefix: other }]
   ]
 }
 

@@ -144,9 +144,10 @@ function countsOf(events: readonly StoryEvent[]): Answer {
 
 /** Whether each term of the item holds for some event of the segment, not the same one for all. */
 function holdsTerms(events: readonly StoryEvent[], item: Questions['queries'][number][number]): boolean {
-  const { aggregateId, namespace, types = [], tags = [] } = item
+  const { aggregateId, typePrefix, namespace, types = [], tags = [] } = item
   const terms = [
     ...(aggregateId === undefined ? [] : [{ aggregateId }]),
+    ...(typePrefix === undefined ? [] : [{ typePrefix }]),
     ...(namespace === undefined ? [] : [{ namespace }]),
     ...(types.length === 0 ? [] : [{ types }]),
     ...tags.map((tag) => ({ tags: [tag] }))

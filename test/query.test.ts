@@ -33,6 +33,17 @@ describe('a query', () => {
     expect(asked([{ types: ['S'] }, { tags: ['z'] }])).toBe(false)
   })
 
+  it('asks for the beginning of a type or of an aggregate, of which an empty one says nothing', () => {
+    const keys = { ...event, aggregateId: 'account-1', eventType: 'Money/Deposited' }
+    expect(asked({ aggregatePrefix: 'account-' }, keys)).toBe(true)
+    expect(asked({ aggregatePrefix: 'account-1' }, keys)).toBe(true)
+    expect(asked({ aggregatePrefix: 'account-10' }, keys)).toBe(false)
+    expect(asked({ typePrefix: 'Money/', aggregatePrefix: 'account-' }, keys)).toBe(true)
+    expect(asked({ typePrefix: 'Deposited' }, keys)).toBe(false)
+    expect(queryItems({ typePrefix: '', aggregatePrefix: '' })).toEqual([])
+    expect(queryFault({ typePrefix: 5 })).toContain('typePrefix')
+  })
+
   it('does not take a missing namespace for any namespace', () => {
     expect(asked({ namespace: 'n' }, { ...event, namespace: undefined })).toBe(false)
     expect(asked({ aggregateId: 'a' }, { ...event, namespace: undefined })).toBe(true)
@@ -50,20 +61,23 @@ describe('a query', () => {
   })
 
   it('stays as it was copied', () => {
-    const item = { types: ['T'], tags: ['x'], aggregateId: 'a', namespace: 'n' }
+    const prefixes = { typePrefix: 'T', aggregatePrefix: 'a' }
+    const item = { types: ['T'], tags: ['x'], aggregateId: 'a', namespace: 'n', ...prefixes }
     const copies = [copyOfQuery(item), copyOfQuery([item])]
     item.types.push('S')
     item.tags.pop()
     item.aggregateId = 'b'
-    const was = { types: ['T'], tags: ['x'], aggregateId: 'a', namespace: 'n' }
+    item.typePrefix = 'S'
+    const was = { types: ['T'], tags: ['x'], aggregateId: 'a', namespace: 'n', ...prefixes }
     expect(copies).toEqual([was, [was]])
   })
 
   it('agrees with the rules read word by word', () => {
-    const word = fc.constantFrom('a', 'b', 'c')
+    const word = fc.constantFrom('a', 'b', 'c', 'ab', 'abc')
+    const prefix = fc.constantFrom('', 'a', 'ab', 'c')
     const words = fc.array(word, { maxLength: 2 })
     const item: fc.Arbitrary<QueryItem> = fc.record(
-      { types: words, tags: words, aggregateId: word, namespace: word },
+      { types: words, tags: words, aggregateId: word, typePrefix: prefix, aggregatePrefix: prefix, namespace: word },
       { requiredKeys: [] }
     )
     const keys = fc.record({
@@ -83,11 +97,14 @@ describe('a query', () => {
 })
 
 /** Every term that is given holds; an empty list gives none. */
-function holds({ types = [], tags = [], aggregateId, namespace }: QueryItem, keys: EventKeys): boolean {
+function holds(item: QueryItem, keys: EventKeys): boolean {
+  const { types = [], tags = [], aggregateId, typePrefix = '', aggregatePrefix = '', namespace } = item
   const terms = [
     types.length === 0 || new Set(types).has(keys.eventType),
     tags.filter((tag) => !keys.tags.includes(tag)).length === 0,
     aggregateId === undefined || aggregateId === keys.aggregateId,
+    keys.eventType.slice(0, typePrefix.length) === typePrefix,
+    keys.aggregateId.slice(0, aggregatePrefix.length) === aggregatePrefix,
     namespace === undefined || namespace === keys.namespace
   ]
   return !terms.includes(false)

@@ -16,6 +16,10 @@ export interface QueryItem {
   /** The event has all of these tags. */
   readonly tags?: readonly string[]
   readonly aggregateId?: string
+  /** The event's type begins so. An empty one says nothing. */
+  readonly typePrefix?: string
+  /** The aggregate's id begins so: `account-` is the category of `account-1`. An empty one says nothing. */
+  readonly aggregatePrefix?: string
   readonly namespace?: string
 }
 
@@ -28,15 +32,19 @@ export function queryFault(query: unknown): string | undefined {
   const isQuery = [...items].every((item) => isItem(item))
   return isQuery
     ? undefined
-    : 'is no query: an item { types, tags, aggregateId, namespace } of strings, or a list of such'
+    : 'is no query: an item { types, tags, aggregateId, typePrefix, aggregatePrefix, namespace } of strings, or a list of such'
 }
+
+type Terms = Readonly<Record<keyof QueryItem, unknown>>
 
 function isItem(item: unknown): item is QueryItem {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return false
-  const { types, tags, aggregateId, namespace, ...unknown } = item as Readonly<Record<keyof QueryItem, unknown>>
+  const { types, tags, aggregateId, typePrefix, aggregatePrefix, namespace, ...unknown } = item as Terms
   // A misspelt term would match everything.
   if (Object.keys(unknown).length > 0) return false
-  return isListOfNames(types) && isListOfNames(tags) && isName(aggregateId) && isName(namespace)
+  return (
+    isListOfNames(types) && isListOfNames(tags) && [aggregateId, typePrefix, aggregatePrefix, namespace].every(isName)
+  )
 }
 
 function isName(name: unknown): boolean {
@@ -57,11 +65,13 @@ export function copyOfQuery(query: Query): Query {
   return Array.isArray(query) ? copies : (copies[0] as QueryItem)
 }
 
-function copyOfItem({ types, tags, aggregateId, namespace }: QueryItem): QueryItem {
+function copyOfItem({ types, tags, aggregateId, typePrefix, aggregatePrefix, namespace }: QueryItem): QueryItem {
   return {
     ...(types !== undefined && { types: [...types] }),
     ...(tags !== undefined && { tags: [...tags] }),
     ...(aggregateId !== undefined && { aggregateId }),
+    ...(typePrefix !== undefined && { typePrefix }),
+    ...(aggregatePrefix !== undefined && { aggregatePrefix }),
     ...(namespace !== undefined && { namespace })
   }
 }
@@ -83,6 +93,8 @@ function isOpen(item: QueryItem): boolean {
     (item.types ?? []).length === 0 &&
     (item.tags ?? []).length === 0 &&
     item.aggregateId === undefined &&
+    (item.typePrefix ?? '') === '' &&
+    (item.aggregatePrefix ?? '') === '' &&
     item.namespace === undefined
   )
 }
@@ -90,6 +102,8 @@ function isOpen(item: QueryItem): boolean {
 function itemMatches(item: QueryItem, keys: EventKeys): boolean {
   if (item.aggregateId !== undefined && item.aggregateId !== keys.aggregateId) return false
   if (item.namespace !== undefined && item.namespace !== keys.namespace) return false
+  if (item.typePrefix !== undefined && !keys.eventType.startsWith(item.typePrefix)) return false
+  if (item.aggregatePrefix !== undefined && !keys.aggregateId.startsWith(item.aggregatePrefix)) return false
   const types = item.types ?? []
   if (types.length > 0 && !types.includes(keys.eventType)) return false
   return (item.tags ?? []).every((tag) => keys.tags.includes(tag))

@@ -98,7 +98,7 @@ export class IndexFile implements SegmentIndex, TierSource {
   }
 
   select(items: readonly QueryItem[], since = 0): Either<IndexError, readonly number[]> {
-    const selected = selectOffsets(items, (kind, key) => this.find(kind, key))
+    const selected = selectOffsets(items, this)
     return selected._tag === 'Left' ? selected : right(selected.right.slice(countBelow(selected.right, since)))
   }
 
@@ -109,6 +109,14 @@ export class IndexFile implements SegmentIndex, TierSource {
     const place = found.right
     if (place === undefined) return right(undefined)
     return right({ count: place.events, offsets: () => this.#reader.offsets(place, place.events) })
+  }
+
+  /** The keys that begin with `prefix`. */
+  findPrefix(kind: KeyKind, prefix: string): Either<IndexError, readonly Postings[]> {
+    const keys = this.#keys.withPrefix(kind, prefix)
+    if (keys._tag === 'Left') return keys
+    const reader = this.#reader
+    return right(keys.right.map((key) => ({ count: key.events, offsets: () => reader.offsetsOf(key) })))
   }
 
   aggregates(prefix: string): Iterable<Either<IndexError, AggregateSummary>> {

@@ -158,6 +158,12 @@ export class IndexReader {
     return this.checked(readPostings(bytes.right, { events, base, limit: end - base }))
   }
 
+  /** The offsets of a key whose postings were read, absolute. */
+  offsetsOf({ postings, events }: RawKey): Either<IndexError, number[]> {
+    const { base, end } = this.trailer
+    return this.checked(readPostings(postings, { events, base, limit: end - base }))
+  }
+
   /** All keys of a group, without their postings. */
   heads(directory: Directory, group: number): Either<IndexError, readonly KeyEntry[]> {
     const block = this.block(directory, group)

@@ -6,7 +6,7 @@ import { Version } from '../core/brand.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { encodeKey } from './bytes.ts'
 import { inlineBytesMax, keyBlockBytes, keyKind, keyOrder, type KeyKind, type KindKey } from './format.ts'
-import { spanOf, type IndexReader, type PostingsPlace } from './index-reader.ts'
+import { spanOf, type IndexReader, type PostingsPlace, type RawKey } from './index-reader.ts'
 import { FilterPages, keyHash, type FilterMemory, type FilterPart } from './key-filter.ts'
 import { findEntry, type Directory } from './section.ts'
 import type { IndexError } from './segment-index.ts'
@@ -82,6 +82,27 @@ export class KeyLookup {
       : undefined
     const position = (starts[group] as number) + postingsAt
     return right({ events, version, postingsBytes, postingsCrc, inline, position })
+  }
+
+  /** The keys of a kind that begin with `prefix`, in order, with their postings. */
+  withPrefix(kind: KeyKind, prefix: string): Either<IndexError, readonly RawKey[]> {
+    const directory = this.#load()
+    if (directory._tag === 'Left') return directory
+    const from: KindKey = { kind, key: prefix }
+    const found: RawKey[] = []
+    const first = Math.max(0, groupOf(directory.right, from))
+    for (let group = first; group < directory.right.firsts.length; group++) {
+      const keys = this.#reader.rawGroup(directory.right, group)
+      if (keys._tag === 'Left') return keys
+      const begin = keys.right.findIndex((key) => keyOrder(key, from) >= 0)
+      if (begin < 0) continue
+      const end = keys.right.findIndex(
+        (key, place) => place >= begin && !(key.kind === kind && key.key.startsWith(prefix))
+      )
+      for (const key of keys.right.slice(begin, end < 0 ? undefined : end)) found.push(key)
+      if (end >= 0) break
+    }
+    return right(found)
   }
 
   /** Whether the filters let every key pass that is there. */

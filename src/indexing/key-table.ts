@@ -38,7 +38,7 @@ export class KeyTable {
   readonly #counts: number[] = []
   readonly #versions: number[] = []
   readonly #lasts: number[] = []
-  // Per posting: the offset, the entry before it in the chain, and the key's id. They are replaced by larger ones when
+  // Per posting, in the order of their offsets: the offset, the entry before it in the chain, and the key's id. They are replaced by larger ones when
   // full.
   #offsets = new Uint32Array(64)
   #owners = new Uint32Array(64)
@@ -59,11 +59,11 @@ export class KeyTable {
     this.#versions[id] = version
   }
 
-  /** Takes over a key from a file, whose offsets are relative to the base and ascend. The table does not know it yet. */
-  load(source: { readonly key: string; readonly version: number; readonly offsets: readonly number[] }): void {
-    const id = this.#register(source.key)
-    for (const offset of source.offsets) this.#append(id, offset)
-    this.setVersion(id, source.version)
+  /** Takes over the keys of a file, whose offsets are relative to the base and ascend. The table knows none yet. */
+  load(keys: readonly { readonly key: string; readonly version: number; readonly offsets: readonly number[] }[]): void {
+    const postings = keys.flatMap((key) => key.offsets.map((offset) => ({ key, offset })))
+    postings.sort((one, other) => one.offset - other.offset)
+    for (const { key, offset } of postings) this.setVersion(this.add(key.key, offset), key.version)
   }
 
   /** How many postings there are; they are numbered from 0 in the order in which they came. */
@@ -109,6 +109,16 @@ export class KeyTable {
   /** The key's offsets from `since` on, plus `base`, ascending. */
   offsets(id: number, base: number, since = 0): number[] {
     return this.#chain(this.#lasts[id] as number, base, since)
+  }
+
+  /** The offsets from `since` on of all keys that begin so, plus `base`, in the order in which they came. */
+  offsetsWith(prefix: string, base: number, since: number): number[] {
+    const offsets: number[] = []
+    for (let entry = this.postingSince(since); entry < this.#postings; entry++) {
+      const key = this.#keys[this.#owners[entry] as number] as string
+      if (key.startsWith(prefix)) offsets.push(base + (this.#offsets[entry] as number))
+    }
+    return offsets
   }
 
   /** A view of what the table holds now; what is added later does not show in it. */

@@ -110,7 +110,10 @@ export class LayeredIndex implements ActiveIndex {
 
   select(items: readonly QueryItem[], since = 0): Either<IndexError, readonly number[]> {
     if (since >= this.file.end) return this.#above.select(items, since)
-    const selected = selectOffsets(items, (kind, key) => this.#find(kind, key))
+    const selected = selectOffsets(items, {
+      find: (kind, key) => this.#find(kind, key),
+      findPrefix: (kind, prefix) => this.#findPrefix(kind, prefix)
+    })
     return selected._tag === 'Left' ? selected : right(selected.right.slice(countBelow(selected.right, since)))
   }
 
@@ -147,6 +150,11 @@ export class LayeredIndex implements ActiveIndex {
     if (below.right === undefined) return right(above)
     const { count, offsets } = below.right
     return right({ count: count + above.count, offsets: () => joined(offsets(), above.offsets()) })
+  }
+
+  #findPrefix(kind: KeyKind, prefix: string): Either<IndexError, readonly Postings[]> {
+    const below = this.file.findPrefix(kind, prefix)
+    return below._tag === 'Left' ? below : right([...below.right, this.#above.findPrefix(kind, prefix)])
   }
 }
 

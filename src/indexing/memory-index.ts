@@ -11,6 +11,7 @@ import type { QueryItem } from '../core/query.ts'
 import type { AggregateSummary } from '../port/store.ts'
 import { keyKind, type KeyKind } from './format.ts'
 import type { IndexFile } from './index-file.ts'
+import type { IndexedKey } from './index-reader.ts'
 import { indexParts, type IndexContent } from './index-writer.ts'
 import { KeyTable } from './key-table.ts'
 import type { IndexError, SegmentIndex } from './segment-index.ts'
@@ -181,10 +182,12 @@ export class MemoryIndex implements ActiveIndex {
   /** The index that a file was written from: what is added to it goes on from the file's end. */
   static from(file: IndexFile): Either<IndexError, MemoryIndex> {
     const index = new MemoryIndex({ logId: file.logId, base: file.base })
+    const keys: IndexedKey[] = []
     for (const next of file.keys()) {
       if (next._tag === 'Left') return next
-      index.#table(next.right.kind).load(next.right)
+      keys.push(next.right)
     }
+    for (const kind of kindsInOrder) index.#table(kind).load(keys.filter((key) => key.kind === kind))
     const timeline = file.timeline()
     if (timeline._tag === 'Left') return timeline
     const damage = file.damage()
@@ -219,7 +222,10 @@ export class MemoryIndex implements ActiveIndex {
   }
 
   select(items: readonly QueryItem[], since = 0): Either<IndexError, readonly number[]> {
-    return selectOffsets(items, (kind, key) => right(this.find(kind, key, since)))
+    return selectOffsets(items, {
+      find: (kind, key) => right(this.find(kind, key, since)),
+      findPrefix: (kind, prefix) => right([this.findPrefix(kind, prefix, since)])
+    })
   }
 
   aggregates(prefix: string): Iterable<Either<IndexError, AggregateSummary>> {
@@ -245,6 +251,12 @@ export class MemoryIndex implements ActiveIndex {
     const id = table.id(key)
     if (id === undefined) return undefined
     return { count: table.count(id), offsets: () => right(table.offsets(id, this.base, since - this.base)) }
+  }
+
+  /** The events from `since` on that have a key that begins so, of a kind of which each event has one. */
+  findPrefix(kind: KeyKind, prefix: string, since = 0): Postings {
+    const offsets = this.#table(kind).offsetsWith(prefix, this.base, since - this.base)
+    return { count: offsets.length, offsets: () => right(offsets) }
   }
 
   #table(kind: KeyKind): KeyTable {

@@ -16,15 +16,21 @@ export interface Postings {
   readonly offsets: () => Either<IndexError, number[]>
 }
 
-/** Finds a key, or undefined when no event has it. */
-export type FindKey = (kind: KeyKind, key: string) => Either<IndexError, Postings | undefined>
+/** Where the keys of a query's terms are found. */
+export interface KeySource {
+  /** A key, or undefined when no event has it. */
+  readonly find: (kind: KeyKind, key: string) => Either<IndexError, Postings | undefined>
+  /** The keys that begin so, or undefined where that would be too much to ask; then `all` is what may match. */
+  readonly findPrefix: (kind: KeyKind, prefix: string) => Either<IndexError, readonly Postings[] | undefined>
+  readonly all?: () => Either<IndexError, number[]>
+}
 
 /** The offsets of the events that match one of the items, ascending, each once. */
-export function selectOffsets(items: readonly QueryItem[], find: FindKey): Either<IndexError, number[]> {
+export function selectOffsets(items: readonly QueryItem[], source: KeySource): Either<IndexError, number[]> {
   assert(items.length > 0, 'a selection has at least one item')
   const lists: number[][] = []
   for (const item of items) {
-    const offsets = selectItem(item, find)
+    const offsets = selectItem(item, source)
     if (offsets._tag === 'Left') return offsets
     lists.push(offsets.right)
   }
@@ -37,22 +43,38 @@ interface Term {
   readonly count: number
 }
 
-function selectItem(item: QueryItem, find: FindKey): Either<IndexError, number[]> {
+function selectItem(item: QueryItem, source: KeySource): Either<IndexError, number[]> {
   const wanted = termKeys(item)
   assert(wanted.length > 0, 'each item of a selection has at least one term')
   const terms: Term[] = []
-  for (const { kind, keys } of wanted) {
-    const term = findTerm(kind, keys, find)
+  for (const one of wanted) {
+    const term = 'prefix' in one ? findPrefixTerm(one, source) : findTerm(one, source)
     if (term._tag === 'Left') return term
+    if (term.right === undefined) continue
     if (term.right.count === 0) return right([])
     terms.push(term.right)
   }
+  if (terms.length === 0 && source.all !== undefined) return source.all()
   terms.sort((one, other) => one.count - other.count)
   return intersectTerms(terms)
 }
 
-function termKeys(item: QueryItem): { readonly kind: KeyKind; readonly keys: readonly string[] }[] {
-  const terms: { readonly kind: KeyKind; readonly keys: readonly string[] }[] = []
+/** A term: one of these keys, or one that begins so. */
+interface WantedKeys {
+  readonly kind: KeyKind
+  readonly keys: readonly string[]
+}
+
+interface WantedPrefix {
+  readonly kind: KeyKind
+  readonly prefix: string
+}
+
+function termKeys(item: QueryItem): readonly (WantedKeys | WantedPrefix)[] {
+  const terms: (WantedKeys | WantedPrefix)[] = []
+  const { typePrefix = '', aggregatePrefix = '' } = item
+  if (typePrefix !== '') terms.push({ kind: keyKind.type, prefix: typePrefix })
+  if (aggregatePrefix !== '') terms.push({ kind: keyKind.aggregate, prefix: aggregatePrefix })
   if (item.aggregateId !== undefined) terms.push({ kind: keyKind.aggregate, keys: [item.aggregateId] })
   if (item.namespace !== undefined) terms.push({ kind: keyKind.namespace, keys: [item.namespace] })
   if (item.types !== undefined && item.types.length > 0) terms.push({ kind: keyKind.type, keys: item.types })
@@ -60,11 +82,17 @@ function termKeys(item: QueryItem): { readonly kind: KeyKind; readonly keys: rea
   return terms
 }
 
-function findTerm(kind: KeyKind, keys: readonly string[], find: FindKey): Either<IndexError, Term> {
+function findPrefixTerm({ kind, prefix }: WantedPrefix, source: KeySource): Either<IndexError, Term | undefined> {
+  const keys = source.findPrefix(kind, prefix)
+  if (keys._tag === 'Left' || keys.right === undefined) return keys as Either<IndexError, undefined>
+  return right({ keys: keys.right, count: keys.right.reduce((sum, { count }) => sum + count, 0) })
+}
+
+function findTerm({ kind, keys }: WantedKeys, source: KeySource): Either<IndexError, Term> {
   const found: Postings[] = []
   let count = 0
   for (const key of keys) {
-    const postings = find(kind, key)
+    const postings = source.find(kind, key)
     if (postings._tag === 'Left') return postings
     if (postings.right === undefined) continue
     found.push(postings.right)

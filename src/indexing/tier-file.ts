@@ -107,10 +107,16 @@ export class TierFile implements TierSource {
 
   /**
    * The bases of the segments that may hold an event that matches one of the items, ascending: those that hold, for
-   * one item, a key of each of its terms. The items are as `select` wants them.
+   * one item, a key of each of its terms; an `aggregatePrefix` is not asked for. The items are as `select` wants them.
    */
   candidates(items: readonly QueryItem[]): Either<IndexError, readonly number[]> {
-    return this.#bases(selectOffsets(items, (kind, key) => this.#find(kind, key)))
+    return this.#bases(
+      selectOffsets(items, {
+        find: (kind, key) => this.#find(kind, key),
+        findPrefix: (kind, prefix) => this.#findPrefix(kind, prefix),
+        all: () => this.#allNumbers()
+      })
+    )
   }
 
   counts(kind: KeyKind, key: string): Either<IndexError, KeyCounts> {
@@ -168,6 +174,27 @@ export class TierFile implements TierSource {
     const place = found.right
     if (place === undefined) return right(undefined)
     return right({ count: place.events, offsets: () => this.#numbers(place) })
+  }
+
+  /** Types that begin so; there may be more aggregates that do than a tier should be asked for. */
+  #findPrefix(kind: KeyKind, prefix: string): Either<IndexError, readonly Postings[] | undefined> {
+    if (kind === keyKind.aggregate) return right(undefined)
+    const segments = this.segments()
+    if (segments._tag === 'Left') return segments
+    const keys = this.#keys.withPrefix(kind, prefix)
+    if (keys._tag === 'Left') return keys
+    const { length } = segments.right.offsets
+    return right(
+      keys.right.map(({ events, postings }) => ({
+        count: events,
+        offsets: () => this.#reader.checked(readSegmentNumbers(postings, { events, segments: length }))
+      }))
+    )
+  }
+
+  #allNumbers(): Either<IndexError, number[]> {
+    const segments = this.segments()
+    return segments._tag === 'Left' ? segments : right(segments.right.offsets.map((_, number) => number))
   }
 
   #numbers(place: FoundKey): Either<IndexError, number[]> {
