@@ -35,6 +35,7 @@ export function broken(store: Store, overrides: Overrides): Store {
     trim: (before) => store.trim(before),
     aggregates: (prefix) => store.aggregates(prefix),
     seekVersion: (id, version) => store.seekVersion(id, version),
+    boundary: (offset) => store.boundary(offset),
     offsetAt: (time) => store.offsetAt(time),
     sync: () => store.sync(),
     rebuildIndex: (options) => store.rebuildIndex(options),
@@ -304,6 +305,11 @@ export const mutants: readonly Mutant[] = [
     law: 'seekVersion finds',
     mutant: 'it finds the one behind',
     overrides: (store) => ({ seekVersion: (id, version) => store.seekVersion(id, version + 1) })
+  },
+  {
+    law: 'the log can be divided',
+    mutant: 'the boundary is the offset itself',
+    overrides: () => ({ boundary: (offset) => Promise.resolve(right(offset)) })
   },
   {
     law: 'rebuilding the index',
