@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import { Offset } from '../src/core/brand.ts'
-import { divide, pieceCount } from '../src/replay/division.ts'
+import { divide, workforce } from '../src/replay/division.ts'
 import type { FoldWorker, Piece } from '../src/replay/fold.ts'
 import { foldJointly } from '../src/replay/joint-fold.ts'
 import { Share } from '../src/replay/share.ts'
@@ -257,9 +257,12 @@ describe('the division', () => {
     )
   })
 
-  it('makes many pieces for each worker, and none that is too short', () => {
-    expect(pieceCount(0, { workers: 2, pieceBytes: 10 })).toBe(1)
-    expect(pieceCount(99, { workers: 2, pieceBytes: 10 })).toBe(9)
-    expect(pieceCount(1_000_000, { workers: 2, pieceBytes: 10 })).toBe(64)
+  it('makes many pieces for each worker, none too short, and calls nobody for less than eight', () => {
+    expect(workforce(0, { workers: 4, pieceBytes: 10 })).toEqual({ workers: 1, pieces: 1 })
+    expect(workforce(159, { workers: 4, pieceBytes: 10 })).toEqual({ workers: 1, pieces: 1 })
+    expect(workforce(160, { workers: 4, pieceBytes: 10 })).toEqual({ workers: 2, pieces: 16 })
+    expect(workforce(249, { workers: 4, pieceBytes: 10 })).toEqual({ workers: 3, pieces: 24 })
+    expect(workforce(1_000_000, { workers: 4, pieceBytes: 10 })).toEqual({ workers: 4, pieces: 128 })
+    expect(workforce(1_000_000, { workers: 1, pieceBytes: 10 })).toEqual({ workers: 1, pieces: 1 })
   })
 })

@@ -13,7 +13,7 @@ import { Crew, foldAlone } from './parallel/crew.ts'
 import { loadFold } from './parallel/module.ts'
 import { openReading } from './parallel/reading.ts'
 import type { Store } from './port/store.ts'
-import { divide, pieceBytesDefault, pieceCount, piecesMin } from './replay/division.ts'
+import { divide, pieceBytesDefault, workforce, type Workforce } from './replay/division.ts'
 import { mergeStates, type FoldSource, type Piece } from './replay/fold.ts'
 import { filterFault, offsetFault } from './replay/request.ts'
 
@@ -31,9 +31,9 @@ export interface ParallelOptions {
   /** At most so many threads; default as many as there are cores. With 1 the fold runs in this thread. */
   readonly workers?: number | undefined
   /**
-   * No thread is given less than so many bytes of the log at a time, and where there are fewer than eight such pieces the
-   * fold runs in this thread. Default 4 MiB, which suits a fold that does little with an event; for one that takes long,
-   * less is better.
+   * Nobody is given less than so many bytes of the log at a time, and for every eight such pieces one more works: a log
+   * of less than sixteen is folded in this thread. Default 4 MiB, which suits a fold that does little with an event; for
+   * one that takes long, less is better.
    */
   readonly pieceBytes?: number | undefined
   /**
@@ -100,29 +100,25 @@ async function foldStore<S>(
 ): Promise<Either<ParallelError, ParallelState<S>>> {
   const { from = source.store.first(), until = source.store.end() } = options
   const { workers = availableParallelism(), pieceBytes = pieceBytesDefault } = options
-  const count = pieceCount(until - from, { workers, pieceBytes })
+  const force = workforce(until - from, { workers, pieceBytes })
   const range = { from, until }
-  const threads = count < piecesMin ? 0 : Math.min(workers, count) - 1
   const states =
-    threads === 0
+    force.workers === 1
       ? await foldAlone(range, source, options.signal)
-      : await foldTogether(range, source, { ...options, folder, threads, count })
+      : await foldTogether(range, source, { ...options, ...force, folder })
   if (states._tag === 'Left') return states
   const merged = mergeStates(states.right, source)
   return merged._tag === 'Left' ? merged : right({ state: merged.right, from, until })
 }
 
-interface Work extends ParallelOptions {
+interface Work extends Pick<ParallelOptions, 'execArgv' | 'signal'>, Workforce {
   readonly folder: string
-  readonly threads: number
-  /** How many pieces. */
-  readonly count: number
 }
 
 async function foldTogether<S>(
   range: Piece,
   source: LocalSource<S>,
-  { folder, threads, count, execArgv, signal }: Work
+  { folder, workers, pieces: count, execArgv, signal }: Work
 ): Promise<Either<ParallelError, readonly S[]>> {
   const { store, module, query } = source
   // A range that is no range of this log is refused before a thread is started.
@@ -130,7 +126,7 @@ async function foldTogether<S>(
   const first = (await probe.next())?.[0]
   probe.close()
   if (first?._tag === 'Left' && first.left._tag !== 'Corrupt') return first
-  const crew = new Crew<S>({ threads, data: { folder, module, query }, execArgv })
+  const crew = new Crew<S>({ threads: workers - 1, data: { folder, module, query }, execArgv })
   try {
     const pieces = await divide(store, range, count)
     if (pieces._tag === 'Left') return pieces

@@ -5,7 +5,7 @@ import { mkdtempSync, openSync, closeSync, readdirSync, rmSync, writeSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { Corrupt, EventLog, FoldFailed, Offset, orThrow, type Receipt } from '../src/index.ts'
+import { Corrupt, EventLog, FoldFailed, InvalidStored, Offset, orThrow, type Receipt } from '../src/index.ts'
 import { foldInParallel, type ParallelOptions } from '../src/parallel.ts'
 import { headerBytes } from '../src/core/header.ts'
 import type { fold as totals } from './parallel/totals.ts'
@@ -175,7 +175,9 @@ describe('damage', () => {
     )
     await orThrow(log.close())
     const result = await foldInParallel(path2, module('totals.ts'), threaded)()
-    expect(result).toMatchObject({ _tag: 'Left', left: { _tag: 'InvalidStored', offset, path: '$.payload.cents' } })
+    if (result._tag === 'Right') throw new Error('the event decodes')
+    expect(result.left).toBeInstanceOf(InvalidStored)
+    expect(result.left).toMatchObject({ offset, path: '$.payload.cents', code: 'CHRONICLE_INVALID_STORED' })
   })
 })
 

@@ -8,24 +8,30 @@ import type { Closed, DiskError } from '../core/error.ts'
 import type { Store } from '../port/store.ts'
 import type { Piece } from './fold.ts'
 
-/** Handing out a piece costs about a thousandth of what folding so many bytes takes. */
+/** Handing out a piece costs about a millisecond, and folding so many bytes some twenty-five. */
 export const pieceBytesDefault: number = 4 * 1024 * 1024
 
-/** With fewer pieces than this, threads would take longer to start than they save. */
-export const piecesMin = 8
+/** A thread takes as long to start and to warm up as to fold so many pieces. */
+const piecesWorthAThread = 8
 
 /** How many pieces each worker gets, where they are not too short: what he waits for the last one is half of a piece. */
 const piecesPerWorker = 32
 
 export interface Workforce {
+  /** 1: nobody but the thread that asks. */
   readonly workers: number
-  /** No piece is shorter than about so many bytes. */
-  readonly pieceBytes: number
+  readonly pieces: number
 }
 
-/** How many pieces there are to be, in so many bytes of the log: at least one. */
-export function pieceCount(bytes: number, { workers, pieceBytes }: Workforce): number {
-  return Math.max(1, Math.min(piecesPerWorker * workers, Math.floor(bytes / pieceBytes)))
+/** How many are to fold so many bytes of the log, and in how many pieces; at most so many workers. */
+export function workforce(
+  bytes: number,
+  { workers, pieceBytes }: { readonly workers: number; readonly pieceBytes: number }
+): Workforce {
+  const most = Math.floor(bytes / pieceBytes)
+  const worthwhile = Math.min(workers, Math.floor(most / piecesWorthAThread))
+  if (worthwhile < 2) return { workers: 1, pieces: 1 }
+  return { workers: worthwhile, pieces: Math.min(piecesPerWorker * worthwhile, most) }
 }
 
 /** Divides [from, until) into at most so many pieces. They are neighbours, and none is empty. */
