@@ -125,6 +125,7 @@ describe('a fold that is shared out', () => {
         if (first === undefined) expect(answer._tag === 'Right' && answer.right.join('')).toBe(joined(log.events))
         else expect(answer).toEqual(left(`bad ${first}`))
         expect(workers.filter(({ busy }) => busy)).toEqual([])
+        expect(workers.every(({ stopped }) => stopped)).toBe(first !== undefined)
       }),
       { numRuns: 3_000 }
     )
