@@ -130,6 +130,7 @@ describe('a fold by several threads', () => {
 
 describe('damage', () => {
   const path = join(folder, 'damaged')
+  const receiptsOfDamaged: Receipt[] = []
 
   function spoil(offset: number, bytes: number): void {
     const segments = readdirSync(path)
@@ -152,6 +153,7 @@ describe('damage', () => {
 
   it('is the answer: the earliest, as an error of its own class, although another thread met a later one first', async () => {
     const written = await fill(path)
+    receiptsOfDamaged.push(...written)
     for (const batch of [200, 310]) spoil(written[batch]?.offset ?? 0, 1)
     // Over several pieces.
     spoil(written[90]?.offset ?? 0, 20_000)
@@ -164,6 +166,12 @@ describe('damage', () => {
       expect(result.left).toBeInstanceOf(Corrupt)
       expect(result.left).toMatchObject({ offset, nextOffset, reason: 'checksum' })
     }
+  })
+
+  it('is not looked for in a range that is none', async () => {
+    const inside = Offset((receiptsOfDamaged.at(-1)?.offset ?? 0) + 1)
+    const result = await foldInParallel(path, module('totals.ts'), { ...threaded, until: inside })()
+    expect(result).toMatchObject({ _tag: 'Left', left: { _tag: 'InvalidOffset', offset: inside } })
   })
 
   it('of an event that does not decode is told with its path', async () => {
