@@ -10,6 +10,7 @@ import {
   type VersionCondition
 } from '../src/index.ts'
 import { liveMutants, type Mutant } from './store-live-mutants.ts'
+import { seekMutants } from './store-seek-mutants.ts'
 import { trimMutants } from './store-trim-mutants.ts'
 import type { EventReader, ReadBatch, ReadRequest, Store } from '../src/port/store.ts'
 
@@ -301,16 +302,7 @@ export const mutants: readonly Mutant[] = [
       }
     })
   },
-  {
-    law: 'seekVersion finds',
-    mutant: 'it finds the one behind',
-    overrides: (store) => ({ seekVersion: (id, version) => store.seekVersion(id, version + 1) })
-  },
-  {
-    law: 'the log can be divided',
-    mutant: 'the boundary is the offset itself',
-    overrides: () => ({ boundary: (offset) => Promise.resolve(right(offset)) })
-  },
+  ...seekMutants,
   {
     law: 'rebuilding the index',
     mutant: 'it does nothing',
