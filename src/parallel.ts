@@ -6,10 +6,11 @@ import { resolve } from 'node:path'
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Offset } from './core/brand.ts'
+import { thrownText } from './core/canon.ts'
 import { InvalidArgument, type OpenError } from './core/error.ts'
 import { copyOfQuery, queryItems, type Query } from './core/query.ts'
 import type { FoldFailed, ReplayError } from './core/read-error.ts'
-import { Crew, foldAlone } from './parallel/crew.ts'
+import { Crew, foldAlone, type CrewOptions } from './parallel/crew.ts'
 import { loadFold } from './parallel/module.ts'
 import { openReading } from './parallel/reading.ts'
 import type { Store } from './port/store.ts'
@@ -28,7 +29,7 @@ export interface ParallelOptions {
   readonly until?: Offset | undefined
   /** Only the events that match. */
   readonly query?: Query | undefined
-  /** At most so many threads; default as many as there are cores. With 1 the fold runs in this thread. */
+  /** At most so many threads, this one among them; default as many as there are cores. */
   readonly workers?: number | undefined
   /**
    * Nobody is given less than so many bytes of the log at a time, and for every eight such pieces one more works: a log
@@ -37,8 +38,8 @@ export interface ParallelOptions {
    */
   readonly pieceBytes?: number | undefined
   /**
-   * Node's options for the threads; default those of this process. A fold in TypeScript needs a loader for it, as in
-   * `['--import', 'tsx']`.
+   * Node's options for the threads; default those of this process. A fold in TypeScript needs a loader there, such as a
+   * module after `--import` that registers one.
    */
   readonly execArgv?: readonly string[] | undefined
   /** Ends the threads, and the answer is Left(Aborted). */
@@ -126,14 +127,24 @@ async function foldTogether<S>(
   const first = (await probe.next())?.[0]
   probe.close()
   if (first?._tag === 'Left' && first.left._tag !== 'Corrupt') return first
-  const crew = new Crew<S>({ threads: workers - 1, data: { folder, module, query }, execArgv })
+  const crew = startCrew<S>({ threads: workers - 1, data: { folder, module, query }, execArgv })
+  if (crew._tag === 'Left') return crew
+  let states: Either<ParallelError, readonly S[]> | undefined
   try {
     const pieces = await divide(store, range, count)
-    if (pieces._tag === 'Left') return pieces
-    const states = await crew.fold(pieces.right, source, signal)
+    states = pieces._tag === 'Left' ? pieces : await crew.right.fold(pieces.right, source, signal)
     return states._tag === 'Left' ? left(await wholeRegion(states.left, range, source)) : states
   } finally {
-    await crew.end()
+    await (states?._tag === 'Right' ? crew.right.end() : crew.right.stop())
+  }
+}
+
+/** Node refuses some options for threads when it is given them. */
+function startCrew<S>(options: CrewOptions): Either<InvalidArgument, Crew<S>> {
+  try {
+    return right(new Crew<S>(options))
+  } catch (error) {
+    return left(new InvalidArgument('execArgv', thrownText(error)))
   }
 }
 

@@ -117,6 +117,9 @@ describe('a fold by several threads', () => {
       const result = await foldInParallel(folder, module('totals.ts'), options)()
       expect(result).toMatchObject({ _tag: 'Left', left: { _tag: 'InvalidArgument', argument } })
     }
+    const forProcesses = { ...threaded, execArgv: ['--expose-gc'] }
+    const refused = await foldInParallel(folder, module('totals.ts'), forProcesses)()
+    expect(refused).toMatchObject({ _tag: 'Left', left: { _tag: 'InvalidArgument', argument: 'execArgv' } })
     const relative = await foldInParallel(folder, './totals.ts' as never)()
     expect(relative).toMatchObject({ _tag: 'Left', left: { argument: 'module' } })
     const nowhere = await foldInParallel(join(folder, 'nowhere'), module('totals.ts'))()

@@ -27,7 +27,7 @@ export interface CrewOptions {
 export class Crew<S> {
   private readonly threads: readonly ThreadFold<S>[]
 
-  /** Starts the threads. Whoever makes a crew calls `end`. */
+  /** Starts the threads. Whoever makes a crew calls `end` or `stop`. */
   constructor({ threads, data, execArgv }: CrewOptions) {
     this.threads = Array.from({ length: threads }, () => new ThreadFold<S>(data, execArgv))
   }
@@ -37,9 +37,15 @@ export class Crew<S> {
     return foldJointly<S, ThreadError>(pieces, [copying(source), ...this.threads], signal)
   }
 
-  /** Resolves when no thread is left. */
+  /** Lets threads that have nothing in hand end by themselves. Resolves when none is left. */
   async end(): Promise<void> {
     await Promise.all(this.threads.map((thread) => thread.end()))
+  }
+
+  /** Ends the threads wherever they are. Resolves when none is left. */
+  async stop(): Promise<void> {
+    for (const thread of this.threads) thread.stop()
+    await Promise.all(this.threads.map((thread) => thread.gone))
   }
 }
 

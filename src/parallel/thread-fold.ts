@@ -15,7 +15,7 @@ export class ThreadFold<S> implements FoldWorker<S, ThreadError> {
   private readonly worker: Worker
   private readonly module: string
   /** Resolves when the thread is no more. */
-  private readonly gone: Promise<void>
+  readonly gone: Promise<void>
   /** Why every further question is answered by this. */
   private lost: FoldFailed | undefined
   /** Takes the answer to the question that the thread has. */
