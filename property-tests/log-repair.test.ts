@@ -35,7 +35,16 @@ async function stories(): Promise<readonly Files[]> {
   await orThrow(small.log.close())
   const empty = await lab()
   await orThrow(empty.log.close())
-  return [filesOf(rolled.disk), filesOf(killed), filesOf(small.disk), filesOf(empty.disk)]
+  // Trimmed, so that of some aggregates nothing is left; and the same in the middle of the trim.
+  const trimmed = await lab({ segmentBytes, clock: new LabClock([1_000, 1_001, 1_002]) })
+  for (let round = 0; round < 9; round++) await orThrow(trimmed.log.appendSync(batch(1 + (round % 3), round)))
+  const cut: MemoryDisk[] = []
+  trimmed.disk.arm({ calls: ({ operation }) => void (operation === 'remove' && cut.push(trimmed.disk.processCrash())) })
+  await orThrow(trimmed.log.trim(trimmed.log.end))
+  await orThrow(trimmed.log.close())
+  const interrupted = cut[2] ?? trimmed.disk
+  const logs = [rolled.disk, killed, small.disk, empty.disk, trimmed.disk, interrupted]
+  return logs.map((disk) => filesOf(disk))
 }
 
 interface Harmed {

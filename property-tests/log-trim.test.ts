@@ -219,6 +219,8 @@ const read = command(
     const expected = lost === undefined ? (backwards ? slice.reverse() : slice) : [['Trimmed', lost, model.first]]
     const request = { from: bounds[0], until: bounds[1], query: queryItems(items), backwards }
     for (const one of reader === undefined ? [store] : [store, reader]) {
+      // With an end that it knows a reader does not look by itself.
+      right(await one.refresh())
       expect(await elements(one, request)).toEqual(expected)
     }
   }

@@ -2,12 +2,13 @@
 // in test/cli/<name>.txt.
 
 import { right } from 'fp-ts/lib/Either.js'
+import { orThrow } from '../src/index.ts'
 import { crc32 } from '../src/core/crc.ts'
 import { encodeHeader } from '../src/core/header.ts'
 import type { MemoryDisk } from '../src/disk/memory.ts'
 import { MemoryIndex } from '../src/indexing/memory-index.ts'
 import { closedLog, craftLog, craftMark, craftSegment, flip, folder, logId, withFiles } from './cli-lab.ts'
-import { diskOf, type Files } from './log-lab.ts'
+import { diskOf, filesOf, openOn, type Files } from './log-lab.ts'
 
 export interface Story {
   /** The transcript's file name. */
@@ -253,4 +254,34 @@ const marks: readonly Story[] = [
   )
 ]
 
-export const stories: readonly Story[] = [...folders, ...segments, ...frames, ...tails, ...indexes, ...marks]
+/** The closed log of three segments, of which the first two were trimmed. */
+async function trimmedLog(): Promise<Files> {
+  const disk = await diskOf(await closedLog())
+  const log = await openOn(disk)
+  await orThrow(log.trim(log.end))
+  await orThrow(log.close())
+  return filesOf(disk)
+}
+
+/** The trimmed log, changed; `before` are its files before it was trimmed. */
+function trimmed(name: string, about: string, change: (files: Files, before: Files) => Files): Story {
+  return { name, about, disk: async () => diskOf(change(await trimmedLog(), await closedLog())) }
+}
+
+const trims: readonly Story[] = [
+  trimmed('trimmed', 'nothing, but that its oldest segments were trimmed', (files) => files),
+  trimmed('trim-damaged', 'the record of what was trimmed is damaged', (files) =>
+    withFiles(files, { [`${third}.trim`]: flip(files.get(`${third}.trim`), -1) })
+  ),
+  trimmed('trim-block-damaged', 'a byte in the record of what was trimmed has rotted', (files) =>
+    withFiles(files, { [`${third}.trim`]: flip(files.get(`${third}.trim`), 2) })
+  ),
+  trimmed('trim-unfinished', 'a trim was interrupted before it had removed a segment and its index', (files, before) =>
+    withFiles(files, { [`${second}.log`]: segment(before, second), [`${second}.idx`]: before.get(`${second}.idx`) })
+  ),
+  changed('trim-void', 'somebody has put a file there that looks like the record of a trim', (files) =>
+    withFiles(files, { [`${third}.trim`]: 'half a record' })
+  )
+]
+
+export const stories: readonly Story[] = [...folders, ...segments, ...frames, ...tails, ...indexes, ...trims, ...marks]

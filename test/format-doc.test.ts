@@ -1,8 +1,6 @@
 // docs/format.md is executable: the tables' sizes add up, the constants are the code's, and every hex example is what
 // the code writes. Format documents drift from their programs unless something holds the two together.
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { runInThisContext } from 'node:vm'
 import { isLeft, isRight } from 'fp-ts/lib/Either.js'
 import stableStringify from 'fast-json-stable-stringify'
@@ -40,70 +38,19 @@ import {
 import { FilterBuilder, filterBlockBytes, filterPageBlocks, keyHash } from '../src/indexing/key-filter.ts'
 import { MemoryIndex } from '../src/indexing/memory-index.ts'
 import { writeDamage, writeEntry } from '../src/indexing/section.ts'
-import { codeBlocks, hexLines, tables, type HexLine, type Row } from './tidy/markdown.ts'
-
-const text = readFileSync(join(import.meta.dirname, '..', 'docs', 'format.md'), 'utf8')
-const blocks = codeBlocks(text)
-const named = tables(text)
-
-function table(name: string): readonly Row[] {
-  const rows = named.get(name)
-  if (rows === undefined) throw new Error(`the format document has no table "${name}"`)
-  return rows
-}
-
-function block(info: string): string {
-  const found = blocks.filter((one) => one.info === info)
-  if (found.length !== 1) throw new Error(`the format document has ${found.length} blocks "${info}"`)
-  return (found[0] as { readonly text: string }).text
-}
-
-function json<A>(name: string): A {
-  return JSON.parse(block(`json ${name}`)) as A
-}
-
-const hex = (name: string): readonly HexLine[] => hexLines(block(`hex ${name}`))
-const bytesOf = (lines: readonly HexLine[]): Buffer => Buffer.concat(lines.map((line) => line.bytes))
-const code = (cell: string | undefined): string => /^`(.*)`$/.exec(cell ?? '')?.[1] ?? `not code: ${cell}`
-const widths = { bytes: undefined, u16: 2, u32: 4, u64: 8 }
-
-/** Every field begins where the one before it ends, and is as wide as its type. */
-function expectSizesAddUp(rows: readonly Row[], end: number): void {
-  let position = 0
-  for (const row of rows) {
-    expect(Number(row['position']), row['field']).toBe(position)
-    const width = widths[row['type'] as keyof typeof widths]
-    if (width !== undefined) expect(Number(row['size']), row['field']).toBe(width)
-    position += Number(row['size'])
-  }
-  expect(position).toBe(end)
-}
-
-/** A hex example has one line per field, as wide as the table says and named alike. */
-function expectLinesFollow(rows: readonly Row[], lines: readonly HexLine[]): void {
-  expect(lines.map((line) => line.note)).toEqual(rows.map((row) => row['field']))
-  expect(lines.map((line) => line.bytes.length)).toEqual(rows.map((row) => Number(row['size'])))
-}
-
-/** Changes one field of the value after the other, and sees only that field's bytes and the CRC change. */
-function expectFieldsStandThere<A extends object>(rows: readonly Row[], encode: (value: A) => Buffer, value: A): void {
-  const crc = rows.at(-1) as Row
-  for (const field of Object.keys(value) as (keyof A & string)[]) {
-    const row = rows.find((one) => one['field'] === field)
-    // The mark's flag is the one field without a row of its own; its example shows it.
-    if (row === undefined) {
-      expect(field).toBe('clean')
-      continue
-    }
-    const changed = encode({ ...value, [field]: (value[field] as number) + 0x1234 })
-    const expected = encode(value)
-    const [start, end] = [Number(row['position']), Number(row['position']) + Number(row['size'])]
-    expect(changed.subarray(start, end), field).not.toEqual(expected.subarray(start, end))
-    changed.copy(expected, start, start, end)
-    changed.copy(expected, Number(crc['position']), Number(crc['position']))
-    expect(changed, field).toEqual(expected)
-  }
-}
+import {
+  text,
+  blocks,
+  table,
+  json,
+  hex,
+  bytesOf,
+  code,
+  expectSizesAddUp,
+  expectLinesFollow,
+  expectFieldsStandThere
+} from './tidy/format-page.ts'
+import { hexLines, type HexLine } from './tidy/markdown.ts'
 
 describe('the segment header in the format document', () => {
   const rows = table('header')

@@ -108,22 +108,12 @@ export class TrimFile {
     }
   }
 
-  /** The entries of the blocks that can be read, and how many blocks cannot. */
-  salvage(): { readonly entries: Iterable<Either<never, TrimEntry>>; readonly lostBlocks: number } {
-    let lostBlocks = 0
-    const readable: number[] = []
+  /** The entries of the blocks that can be read. */
+  *salvage(): Generator<Either<never, TrimEntry>, void, undefined> {
     for (let place = 0; place < this.directory.firsts.length; place++) {
-      if (this.block(place)._tag === 'Right') readable.push(place)
-      else lostBlocks++
-    }
-    const read = (place: number): readonly TrimEntry[] => {
       const entries = this.block(place)
-      return entries._tag === 'Right' ? entries.right : []
+      if (entries._tag === 'Right') for (const entry of entries.right) yield right(entry)
     }
-    const entries = function* (): Generator<Either<never, TrimEntry>, void, undefined> {
-      for (const place of readable) for (const entry of read(place)) yield right(entry)
-    }
-    return { entries: entries(), lostBlocks }
   }
 
   /** Reads and checks every byte. */

@@ -108,7 +108,13 @@ export class LogReader implements EventReader {
     const isKnown = !backwards && until !== undefined && Math.max(from ?? 0, until) <= catalog.end()
     const looked = await (isKnown ? this.host.confirm() : this.host.refresh())
     if (looked._tag === 'Left') return looked
-    const range = await settleRange(catalog, this.request)
+    let range = await settleRange(catalog, this.request)
+    if (range._tag === 'Left' && range.left._tag === 'DiskFailed') {
+      // A trim by another process, which was not seen yet, has taken the file away.
+      const { first } = catalog
+      await this.host.refresh()
+      if (catalog.first > first) range = await settleRange(catalog, this.request)
+    }
     if (range._tag === 'Left') return range
     const { query } = this.request
     if (query.length > 0) return right(new SelectiveReader(catalog, { ...range.right, query, backwards }))

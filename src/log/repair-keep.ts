@@ -60,11 +60,11 @@ export class Keeper {
     }
   }
 
-  /** Takes a file, a folder or a link out of the log. */
+  /** Takes a file, a folder or a link out of the log; fine if an earlier step has removed it. */
   async move(name: string): Promise<Either<DiskError, void>> {
     const { disk, folder } = this.options
     const moved = disk.rename(`${folder}/${name}`, this.pathOf(name))
-    if (moved._tag === 'Left') return moved
+    if (moved._tag === 'Left') return moved.left.errno === 'ENOENT' ? right(undefined) : moved
     const kept = await disk.syncFolder(`${folder}/${this.name}`)
     if (kept._tag === 'Left') return kept
     const slash = name.lastIndexOf('/')

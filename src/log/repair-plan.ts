@@ -11,6 +11,7 @@ const actions = [
   'rewrite-header',
   'cut-overlap',
   'rewrite-mark',
+  'rewrite-trim',
   'settle-tail',
   'rebuild-index',
   'move-orphan'
@@ -52,7 +53,10 @@ const actionOf: Readonly<Partial<Record<FindingCode, RepairAction>>> = {
   'index-stale': 'rebuild-index',
   'index-differs': 'rebuild-index',
   'index-orphan': 'move-orphan',
-  'tier-damaged': 'move-aside'
+  'tier-damaged': 'move-aside',
+  'trim-damaged': 'rewrite-trim',
+  'trim-void': 'move-aside',
+  'trim-unfinished': 'move-aside'
 }
 
 export function planRepair(report: VerifyReport): RepairPlan {

@@ -6,26 +6,18 @@ import { BadSegment, type DiskError, type OpenError } from '../core/error.ts'
 import { encodeHeader, headerBytes } from '../core/header.ts'
 import { decodeMark, encodeMark, markFileBytes, markName, markPosition } from '../core/mark.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
-import type { Slot } from '../port/slot.ts'
 import type { Recovery } from '../port/store.ts'
 import type { Catalog } from './catalog.ts'
 import { readMark } from './marker.ts'
 import { openLog } from './open.ts'
-import type { Keeper } from './repair-keep.ts'
 import type { RepairStep } from './repair-plan.ts'
 import { indexName } from './segment.ts'
-import type { VerifyReport } from './verify-finding.ts'
+import { rewriteTrim, type TrimRepair } from './repair-trim.ts'
 import { firstFrame } from './verify-survey.ts'
 
-export interface StepContext {
-  readonly disk: Disk
-  readonly slot: Slot
-  readonly folder: string
+export interface StepContext extends TrimRepair {
   readonly nowMs: () => number
   readonly lock: Recovery['lock']
-  readonly keeper: Keeper
-  /** What the log is like before the repair. */
-  readonly before: VerifyReport
 }
 
 type Done = Promise<Either<OpenError | DiskError, void>>
@@ -43,6 +35,8 @@ export function doStep(context: StepContext, step: RepairStep): Done {
       return cutOverlap(context, step)
     case 'rewrite-mark':
       return rewriteMark(context)
+    case 'rewrite-trim':
+      return rewriteTrim(context, step.path)
     case 'settle-tail':
     case 'rebuild-index':
       return openAndRebuild(context, [step])

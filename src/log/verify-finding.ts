@@ -43,6 +43,10 @@ export const severities = {
   'tier-damaged': 'warning',
   'index-differs': 'error',
   'index-before-damage': 'note',
+  // What was trimmed
+  'trim-damaged': 'error',
+  'trim-void': 'warning',
+  'trim-unfinished': 'warning',
   // The mark
   'mark-missing': 'warning',
   'mark-damaged': 'warning',

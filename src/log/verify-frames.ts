@@ -29,6 +29,7 @@ interface Seen {
 
 export class FrameCheck implements FrameVisitor {
   private readonly findings: Findings
+  private readonly versionAt: (aggregateId: string) => number | undefined
   private readonly aggregates = new Map<string, Seen>()
   private segment: CheckedSegment = { name: '', end: 0, fileEnd: 0, sealed: true, index: undefined }
   private frames = 0
@@ -42,8 +43,10 @@ export class FrameCheck implements FrameVisitor {
   /** Where the batch began that is not complete yet. */
   private openBatch: number | undefined
 
-  constructor(findings: Findings) {
+  /** `versionAt` tells an aggregate's version where the log begins; undefined when that cannot be known. */
+  constructor(findings: Findings, versionAt: (aggregateId: string) => number | undefined) {
     this.findings = findings
+    this.versionAt = versionAt
   }
 
   begin(segment: CheckedSegment): void {
@@ -119,13 +122,17 @@ export class FrameCheck implements FrameVisitor {
   private checkVersion(record: FrameRecord, region: Region): void {
     const { version } = record
     const { aggregateId } = record.event
-    const before = this.aggregates.get(aggregateId) ?? { version: 0, offset: -1 }
+    const before = this.aggregates.get(aggregateId) ?? this.trimmed(aggregateId, version)
     this.aggregates.set(aggregateId, { version, offset: region.offset })
     if (version === before.version + 1) return
     const text = `version ${version} of ${JSON.stringify(aggregateId)} follows version ${before.version}`
     if (version > before.version && this.damagedUntil > before.offset) {
       this.add('version-gap', region, `${text}; what is between was lost in the damage before`)
     } else this.add('version-wrong', region, `${text}, and no damage explains it`)
+  }
+
+  private trimmed(aggregateId: string, version: number): Seen {
+    return { version: this.versionAt(aggregateId) ?? version - 1, offset: -1 }
   }
 
   private checkTime(record: FrameRecord, region: Region): void {

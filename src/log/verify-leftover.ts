@@ -8,10 +8,12 @@ import { markName } from '../core/mark.ts'
 import type { Disk, DiskEntry } from '../port/disk.ts'
 import { TierFile } from '../indexing/tier-file.ts'
 import { tierOfName, type SegmentSpan } from '../indexing/tier-plan.ts'
+import { firstOfName } from '../indexing/trim-format.ts'
 import { readersName } from './cursors.ts'
 import { indexName } from './segment.ts'
 import { spareName } from './spare.ts'
 import type { Findings } from './verify-finding.ts'
+import { reportNotAFile } from './verify-survey.ts'
 
 /** Where recovery keeps what it cuts. */
 const tornName = 'torn'
@@ -28,7 +30,8 @@ function isTemporary(name: string): boolean {
     (Number.isSafeInteger(base) && name === `${indexName(base)}.tmp`)
   )
     return true
-  return name.endsWith('.tmp') && tierOfName(name.slice(0, -4)) !== undefined
+  const stem = name.endsWith('.tmp') ? name.slice(0, -4) : ''
+  return tierOfName(stem) !== undefined || firstOfName(stem) !== undefined
 }
 
 function isLock(name: string): boolean {
@@ -52,7 +55,9 @@ export function reportOthers(
     if (!names.has(name) || name === markName || (isLock(name) && kind === 'file')) continue
     // The places of readers, which are no part of the log.
     if (name === readersName && kind === 'folder') continue
-    if (isLock(name)) findings.add('not-a-file', { path: name, message: 'it is in the place of a lock' })
+    if (firstOfName(name) !== undefined && kind === 'file') continue
+    if (firstOfName(name) !== undefined) reportNotAFile(findings, { name, kind })
+    else if (isLock(name)) findings.add('not-a-file', { path: name, message: 'it is in the place of a lock' })
     else if (name === tornName && kind === 'folder') {
       const kept = reportTorn(disk, folder, findings)
       if (kept._tag === 'Left') return kept

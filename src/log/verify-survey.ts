@@ -9,12 +9,13 @@ import { decodeRecord } from '../core/event.ts'
 import { decodeHeader, formatVersion, headerBytes, type HeaderFault, type SegmentHeader } from '../core/header.ts'
 import { decodeMark, markName, type Mark } from '../core/mark.ts'
 import type { IndexTrailer } from '../indexing/format.ts'
-import type { Disk } from '../port/disk.ts'
+import type { Disk, DiskEntry } from '../port/disk.ts'
 import { readMark } from './marker.ts'
 import { SegmentScan, type FrameVisitor } from './scan.ts'
 import { inspectSegment } from './segment.ts'
 import { markRecords, readTrailers, sortEntries, type FolderEntries, type NamedEntry } from './verify-evidence.ts'
 import type { FindingCode, Findings } from './verify-finding.ts'
+import { isBefore, surveyTrim, type SurveyedTrim } from './verify-trim.ts'
 
 /** A file that can be read as a segment of the log, at once or when its header is repaired. */
 export interface SurveyedSegment {
@@ -27,6 +28,9 @@ export interface SurveyedSegment {
 
 export interface Survey {
   readonly entries: FolderEntries
+  /** Files that a trim was to remove; they are not among the entries. */
+  readonly before: readonly DiskEntry[]
+  readonly trim: SurveyedTrim
   /** The mark's bytes; undefined when there is no such file. */
   readonly markBytes: Buffer | undefined
   readonly logId: number | undefined
@@ -54,7 +58,7 @@ interface Inspected extends NamedEntry {
 export async function surveyFolder(disk: Disk, folder: string, findings: Findings): Promise<Either<DiskError, Survey>> {
   const seen = listFolder(disk, folder)
   if (seen._tag === 'Left') return seen
-  const { entries, markBytes } = seen.right
+  const { entries, markBytes, before, trim } = seen.right
   const trailers = readTrailers(disk, folder, entries.indexes)
   if (trailers._tag === 'Left') return trailers
   const inspected: Inspected[] = []
@@ -73,21 +77,35 @@ export async function surveyFolder(disk: Disk, folder: string, findings: Finding
   const mark = decodeMark(context.markBytes, logId.right)
   const sorted = await new Sorter({ ...context, logId: logId.right, mark }, findings).sort()
   if (sorted._tag === 'Left') return sorted
-  return right({ entries, markBytes, logId: logId.right, mark, trailers: trailers.right, ...sorted.right })
+  return right({
+    entries,
+    before,
+    trim,
+    markBytes,
+    logId: logId.right,
+    mark,
+    trailers: trailers.right,
+    ...sorted.right
+  })
 }
 
 /** The mark is read before the folder is listed: read later, a live writer's could vouch for more than was seen. */
 function listFolder(
   disk: Disk,
   folder: string
-): Either<DiskError, { readonly entries: FolderEntries; readonly markBytes: Buffer | undefined }> {
+): Either<DiskError, Pick<Survey, 'entries' | 'before' | 'trim' | 'markBytes'>> {
   const bytes = readMark(disk, folder)
   const listed = disk.list(folder)
   if (listed._tag === 'Left') return listed
   const entry = listed.right.find(({ name }) => name === markName)
   if (bytes._tag === 'Left' && (entry === undefined || entry.kind === 'file')) return bytes
   const markBytes = bytes._tag === 'Right' && (entry !== undefined || bytes.right.length > 0) ? bytes.right : undefined
-  return right({ entries: sortEntries(listed.right), markBytes })
+  // Behind the listing: what it misses was trimmed since, and the trim says so.
+  const trim = surveyTrim(disk, folder)
+  if (trim._tag === 'Left') return trim
+  const before = listed.right.filter(({ name, kind }) => kind === 'file' && isBefore(name, trim.right.first))
+  const entries = sortEntries(listed.right.filter((one) => !before.includes(one)))
+  return right({ entries, before, trim: trim.right, markBytes })
 }
 
 export function reportNotAFile(

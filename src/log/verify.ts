@@ -26,6 +26,7 @@ import { judgeIndex, type IndexFault } from './verify-index.ts'
 import { reportOthers } from './verify-leftover.ts'
 import { reportMark } from './verify-mark.ts'
 import { reportNotAFile, surveyFolder, type Survey, type SurveyedSegment } from './verify-survey.ts'
+import { newestFirst, reportBefore, reportTrim } from './verify-trim.ts'
 import { asAborted, countUp, watchDisk } from './verify-watch.ts'
 
 export interface VerifyOptions {
@@ -43,6 +44,22 @@ export async function verifyLog(
   folder: string,
   { signal, onProgress }: VerifyOptions = {}
 ): Promise<Either<DiskError | NotFound | Aborted, VerifyReport>> {
+  for (let attempt = 1; ; attempt++) {
+    const first = newestFirst(disk, folder)
+    const verified = await verifyOnce(disk, folder, { signal, onProgress })
+    // A writer at work has trimmed what was being read.
+    if (attempt === attemptsMax || newestFirst(disk, folder) === first) return verified
+  }
+}
+
+/** How often a log is verified that is trimmed meanwhile. */
+const attemptsMax = 4
+
+async function verifyOnce(
+  disk: Disk,
+  folder: string,
+  { signal, onProgress }: VerifyOptions
+): Promise<Either<DiskError | NotFound | Aborted, VerifyReport>> {
   let total = 0
   const onBytes = countUp(() => total, onProgress)
   const watched = watchDisk(disk, { signal, onBytes })
@@ -52,10 +69,13 @@ export async function verifyLog(
     const gone = survey.left._tag === 'DiskFailed' && survey.left.errno === 'ENOENT' && survey.left.path === folder
     return gone ? left(new NotFound(folder)) : asAborted(survey, signal)
   }
-  const { entries, mark, trailers, segments } = survey.right
-  if (entries.segments.length === 0 && mark.durable === 0 && trailers.size === 0) return left(new NotFound(folder))
+  const { entries, mark, trailers, segments, trim } = survey.right
   total = bytesToRead(segments)
-  const done = await new Verification(watched, folder, { survey: survey.right, findings }).run()
+  const isLog = entries.segments.length > 0 || mark.durable > 0 || trailers.size > 0
+  const done: Either<DiskError | NotFound, VerifyReport> = isLog
+    ? await new Verification(watched, folder, { survey: survey.right, findings }).run()
+    : left(new NotFound(folder))
+  trim.close()
   return asAborted(done, signal)
 }
 
@@ -96,12 +116,15 @@ class Verification {
     this.folder = folder
     this.survey = seen.survey
     this.findings = seen.findings
-    this.check = new FrameCheck(seen.findings)
+    const { trim } = seen.survey
+    this.check = new FrameCheck(seen.findings, trim.isReadable ? trim.versionAt : () => undefined)
   }
 
   async run(): Promise<Either<DiskError, VerifyReport>> {
     const { disk, folder, survey, findings, check } = this
     this.reportLost()
+    const trimmed = this.reportTrims()
+    if (trimmed._tag === 'Left') return trimmed
     const end = await this.checkSegments()
     if (end._tag === 'Left') return end
     const marked = reportMark(disk, folder, { survey, findings })
@@ -126,10 +149,23 @@ class Verification {
     const first = segments[0]
     if (this.survey.refused.some((base) => first === undefined || base < first.base)) return
     const until = first === undefined ? this.evidence(0) : first.base
-    if (until === 0) return
+    const { first: from, bad } = this.survey.trim
+    if (until <= from) return
     this.check.missing(until)
+    // Trimmed, by a record that cannot be read.
+    if (bad?.first === until) return
     const message = first === undefined ? 'no segment can be read' : 'no segment holds what was before this one'
-    this.findings.add('frames-missing', { path: first?.name ?? '.', offset: 0, nextOffset: until, message })
+    this.findings.add('frames-missing', { path: first?.name ?? '.', offset: from, nextOffset: until, message })
+  }
+
+  private reportTrims(): Either<DiskError, void> {
+    const { disk, folder, findings, survey } = this
+    const { trim, before, segments } = survey
+    const isWhole = segments[0]?.base === trim.first
+    const recorded = reportTrim(disk, folder, { trim, isWhole, findings })
+    return recorded._tag === 'Left'
+      ? recorded
+      : reportBefore({ disk, folder, logId: this.logId() }, { before, trim, findings })
   }
 
   /** How far the log is known to have been on disk, from what stands beside its segments. */

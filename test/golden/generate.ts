@@ -107,6 +107,17 @@ export const goldenLogs: readonly GoldenLog[] = [
     write: (folder) => writeLog(folder, deposits(9), 1_024)
   },
   {
+    // The oldest segments were trimmed, and with them all that there was of one aggregate.
+    name: 'trimmed',
+    write: async (folder) => {
+      await writeLog(folder, [{ aggregateId: 'early', eventType: 'Opened', payload: 1 }, ...deposits(9)], 1_024)
+      const log = await orThrow(EventLog.open(folder, { clock: fixedClock(), entropy: fixedEntropy() }))
+      await orThrow(log.trim(log.end))
+      await orThrow(log.append({ aggregateId: 'early', eventType: 'Closed', payload: 2 }))
+      await orThrow(log.close())
+    }
+  },
+  {
     // A crash in the middle of a write: two events are there and known to be on disk, of the third only a part.
     name: 'torn',
     write: async (folder) => {
@@ -155,7 +166,7 @@ async function written(write: (folder: string) => Promise<void>): Promise<Buffer
 /** The files of a log that are the same whoever writes them: all but the lock. */
 export function goldenFiles(folder: string): readonly string[] {
   return readdirSync(folder)
-    .filter((name) => /^\d{20}\.(?:log|idx)$|^MARK$/.test(name))
+    .filter((name) => /^\d{20}\.(?:log|idx|trim)$|^MARK$/.test(name))
     .sort()
 }
 

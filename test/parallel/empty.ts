@@ -1,3 +1,0 @@
-// A module that holds no fold.
-
-export const total = 0

@@ -1,3 +1,0 @@
-// A module that cannot be loaded.
-
-throw new RangeError('not today')
