@@ -314,8 +314,10 @@ export class TypedLog<A extends EventBody = EventBody> implements AsyncDisposabl
   }
 
   private async closeOnce(): Promise<Either<Poisoned | DiskError, void>> {
-    await this.retention.close()
+    // Both at once: from this call on the store takes nothing more.
+    const resting = this.retention.close()
     const closed = await this.store.close()
+    await resting
     // Behind the log: what their cursors rest on is on disk now, and they say so.
     const readers = await this.registry.close()
     return closed._tag === 'Left' ? closed : readers
