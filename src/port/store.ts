@@ -7,7 +7,7 @@
 //   process, 'synced' when it survives a power cut.
 // - A batch whose condition fails only because the same events (by id and content) are in the log already, one
 //   behind the other, was written by an earlier call: it gets that batch's receipt, marked `duplicate`. How far back the batch is
-//   looked for may be bounded, unless a condition says at which version it stands.
+//   looked for may be bounded, unless a condition says at which version it stands. What was trimmed is not found.
 // - After Poisoned the outcome of the append is unknown; after every other Left nothing of it was written.
 // - What was trimmed is gone: a read that begins before `first` answers Trimmed and nothing else; one without a
 //   beginning starts at `first`. An aggregate's version goes on as if nothing had been trimmed.
