@@ -260,6 +260,37 @@ describe('a trim that is interrupted', () => {
   })
 })
 
+describe('a trim whose name a failed sync has lost', () => {
+  it('is written anew before anything goes on its word', async () => {
+    const { disk, log } = await lab(small)
+    const events = await fill(log, 8)
+    await orThrow(log.sync())
+    disk.arm({ fault: ({ operation }) => (operation === 'sync folder' ? 'EIO' : undefined) })
+    expect(isLeft(await log.trim(log.end)())).toBe(true)
+    disk.arm({})
+    await log.close()()
+    const states: MemoryDisk[] = []
+    disk.arm({
+      calls: ({ operation }) =>
+        void (
+          operation === 'remove' &&
+          states.push(
+            disk.crash((count) => count - 1),
+            disk.crash(() => 0)
+          )
+        )
+    })
+    await orThrow((await openOn(disk, small)).close())
+    disk.arm({})
+    for (const state of [...states, disk.crash(() => 0)]) {
+      const again = await openOn(state, small)
+      expect(again.recovery.damage).toEqual([])
+      expect(await eventsOf(again.replay())).toEqual(events.filter(({ offset }) => offset >= again.first))
+      expect(await orThrow(again.version('first'))).toBe(1)
+    }
+  })
+})
+
 describe('a damaged record of a trim', () => {
   const id = (nth: number): string => `${'aggregate'.repeat(6)}-${nth}`
 
