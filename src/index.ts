@@ -49,7 +49,7 @@ export {
   Trimmed,
   UnsupportedVersion
 } from './core/error.ts'
-export { Aborted, Corrupt, InvalidOffset, InvalidStored, WriterLost } from './core/read-error.ts'
+export { Aborted, Corrupt, FoldFailed, InvalidOffset, InvalidStored, WriterLost } from './core/read-error.ts'
 export type {
   AppendError,
   Condition,
@@ -59,7 +59,7 @@ export type {
   QueryCondition,
   VersionCondition
 } from './core/error.ts'
-export type { CorruptReason, DamagedRegion, ReplayError, StorageError } from './core/read-error.ts'
+export type { CorruptReason, DamagedRegion, FoldStep, ReplayError, StorageError } from './core/read-error.ts'
 export { AnyEvent } from './core/event.ts'
 export type { Event, NewEvent, StoredEvent } from './core/event.ts'
 export { SourceFailed } from './replay/merge-source.ts'

@@ -2,14 +2,15 @@
 // somewhere, and the continuous integration runs the README's own test command.
 //
 // A block `ts` begins a program, a block `ts more` goes on with the one before it, and `ts no-run` is only compiled. A
-// block `text output` behind a program is exactly what it prints. Programs run in a folder of their own.
+// block `ts file name.ts` is a file that stands beside the programs. A block `text output` behind a program is exactly
+// what it prints. Programs run in a folder of their own.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { anchors, codeBlocks, linksOf, programs, type Program } from './tidy/markdown.ts'
+import { anchors, codeBlocks, filesOf, linksOf, programs, type Program } from './tidy/markdown.ts'
 
 interface Manifest {
   readonly name: string
@@ -58,12 +59,14 @@ const sandbox = mkdtempSync(join(tmpdir(), 'chronicle-docs-'))
 beforeAll(() => {
   mkdirSync(sources, { recursive: true })
   for (const { file, program } of named) writeFileSync(join(sources, file), `${program.text}\nexport {}\n`)
+  for (const { name, text } of documents.flatMap((one) => filesOf(one.text))) writeFileSync(join(sources, name), text)
   const compilerOptions = {
     // A program in a document declares things to show them.
     noUnusedLocals: false,
     noUnusedParameters: false,
     paths: {
       [manifest.name]: ['../../src/index.ts'],
+      [`${manifest.name}/parallel`]: ['../../src/parallel.ts'],
       [`${manifest.name}/testing`]: ['../../src/testing.ts']
     }
   }
@@ -240,6 +243,9 @@ describe('the reading of the documents', () => {
     const expected: Program = { line: 2, text: 'a\n\nb\n', runs: true, output: '1\n' }
     expect(programs(text)).toEqual([expected])
     expect(programs('```ts no-run\na\n```\n```js\nb\n```\n').map(({ runs }) => runs)).toEqual([false, true])
+    const withFile = '```ts file a-b.ts\na\n```\n```ts\nb\n```\n'
+    expect(filesOf(withFile)).toEqual([{ name: 'a-b.ts', text: 'a\n' }])
+    expect(programs(withFile).map((one) => one.text)).toEqual(['b\n'])
   })
 
   it('finds headings and links, and none in code', () => {

@@ -63,6 +63,11 @@ const samples: {
   Trimmed: [new errors.Trimmed(Offset(11), Offset(222)), ['11', '222'], false],
   LogFull: [new errors.LogFull(1_234, 1_000), ['1234', '1000', 'logBytes'], false],
   WriterLost: [new errors.WriterLost({ offset: Offset(11), bytes: 7, idleMs: 5_000 }), ['11', '7', '5000'], false],
+  FoldFailed: [
+    new errors.FoldFailed({ module: 'file:///totals.js', step: 'evolve', offset: Offset(77) }, cause),
+    ['file:///totals.js', 'evolve', '77', 'the cause'],
+    true
+  ],
   Aborted: [new errors.Aborted(cause), ['abort'], true]
 }
 
@@ -102,6 +107,7 @@ describe('the union', () => {
         case 'InvalidArgument':
         case 'InvalidOffset':
         case 'EventIdConflict':
+        case 'FoldFailed':
         case 'NotFound':
           return 'change the call'
         case 'ConditionFailed':

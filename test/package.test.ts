@@ -115,6 +115,24 @@ describe('the packed package', () => {
     expect(node('--no-warnings', 'require.cjs', join(consumer, 'by-require'))).toBe('0 Deposited {"cents":1250}\n')
   })
 
+  it('folds a log in threads when it is imported, and a profile of each is written', () => {
+    const line = `import { EventLog, orThrow } from '${manifest.name}'\nimport { foldInParallel } from '${manifest.name}/parallel'`
+    writeFileSync(join(consumer, 'totals.mjs'), totals)
+    writeFileSync(join(consumer, 'parallel.mjs'), `${line}\n${foldTogether}`)
+    const profiles = join(consumer, 'profiles')
+    const printed = node('--cpu-prof', `--cpu-prof-dir=${profiles}`, 'parallel.mjs', join(consumer, 'in-parallel'))
+    expect(printed).toBe('4000 7998000 threads: 2\n')
+    expect(readdirSync(profiles)).toHaveLength(2)
+  })
+
+  it('folds a log in threads when it is required', () => {
+    const line = `const { EventLog, orThrow } = require('${manifest.name}')\nconst { foldInParallel } = require('${manifest.name}/parallel')`
+    writeFileSync(join(consumer, 'totals.mjs'), totals)
+    writeFileSync(join(consumer, 'parallel.cjs'), `${line}\n${foldTogether}`)
+    const printed = node('--no-warnings', 'parallel.cjs', join(consumer, 'in-parallel-by-require'))
+    expect(printed).toBe('4000 7998000 threads: 2\n')
+  })
+
   it('answers the same names to import and to require, at every entry', () => {
     const show =
       'const show = (all) => console.log(Object.keys(all).filter((key) => !/^(default|module.exports|__esModule)$/.test(key)).sort().join())'
@@ -154,9 +172,48 @@ main(process.argv[2]).catch((error) => {
 })
 `
 
+/** Runs as a module and as a script, as appendAndReplay does. */
+const foldTogether = `
+async function main(folder) {
+  const log = await orThrow(EventLog.open(folder))
+  for (let from = 0; from < 4000; from += 100) {
+    const payloads = Array.from({ length: 100 }, (_, place) => ({ cents: from + place }))
+    await orThrow(log.append(payloads.map((payload) => ({ aggregateId: 'a', eventType: 'Deposited', payload }))))
+  }
+  const url = new URL('file://' + process.cwd() + '/totals.mjs')
+  const { state } = await orThrow(foldInParallel(folder, url, { workers: 2, pieceBytes: 4096 }))
+  console.log(state.events, state.cents, 'threads:', state.threads.size)
+  await orThrow(log.close())
+}
+main(process.argv[2]).catch((error) => {
+  console.error(error)
+  process.exitCode = 1
+})
+`
+
+const totals = `
+import { threadId } from 'node:worker_threads'
+import { defineFold } from '${manifest.name}/parallel'
+
+export const fold = defineFold({
+  initial: () => ({ events: 0, cents: 0, threads: new Set() }),
+  evolve: ({ events, cents, threads }, { event }) => ({
+    events: events + 1,
+    cents: cents + event.payload.cents,
+    threads: threads.add(threadId)
+  }),
+  merge: (earlier, later) => ({
+    events: earlier.events + later.events,
+    cents: earlier.cents + later.cents,
+    threads: new Set([...earlier.threads, ...later.threads])
+  })
+})
+`
+
 const typed = `
 import * as t from 'io-ts'
 import { EventLog, orThrow } from '${manifest.name}'
+import { defineFold, foldInParallel } from '${manifest.name}/parallel'
 ${subpaths.map((name, place) => `import * as entry${place} from '${name}'`).join('\n')}
 
 const BankEvent = t.type({ eventType: t.literal('Deposited'), payload: t.type({ cents: t.number }) })
@@ -167,6 +224,18 @@ export async function total(folder: string): Promise<number> {
   let cents = 0
   for await (const { event } of orThrow(log.replay())) cents += event.payload.cents
   return cents
+}
+
+export const fold = defineFold({
+  codec: BankEvent,
+  initial: () => 0,
+  evolve: (sum, { event }) => sum + event.payload.cents,
+  merge: (earlier, later) => earlier + later
+})
+
+export async function totalTogether(folder: string): Promise<number> {
+  const { state } = await orThrow(foldInParallel<typeof fold>(folder, new URL('./totals.js', import.meta.url)))
+  return state
 }
 
 export const entries: readonly object[] = [${subpaths.map((_, place) => `entry${place}`).join()}]

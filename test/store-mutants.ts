@@ -10,6 +10,7 @@ import {
   type VersionCondition
 } from '../src/index.ts'
 import { liveMutants, type Mutant } from './store-live-mutants.ts'
+import { seekMutants } from './store-seek-mutants.ts'
 import { trimMutants } from './store-trim-mutants.ts'
 import type { EventReader, ReadBatch, ReadRequest, Store } from '../src/port/store.ts'
 
@@ -35,6 +36,7 @@ export function broken(store: Store, overrides: Overrides): Store {
     trim: (before) => store.trim(before),
     aggregates: (prefix) => store.aggregates(prefix),
     seekVersion: (id, version) => store.seekVersion(id, version),
+    boundary: (offset) => store.boundary(offset),
     offsetAt: (time) => store.offsetAt(time),
     sync: () => store.sync(),
     rebuildIndex: (options) => store.rebuildIndex(options),
@@ -300,11 +302,7 @@ export const mutants: readonly Mutant[] = [
       }
     })
   },
-  {
-    law: 'seekVersion finds',
-    mutant: 'it finds the one behind',
-    overrides: (store) => ({ seekVersion: (id, version) => store.seekVersion(id, version + 1) })
-  },
+  ...seekMutants,
   {
     law: 'rebuilding the index',
     mutant: 'it does nothing',

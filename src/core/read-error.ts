@@ -2,6 +2,7 @@
 // and what all errors share stand in error.ts.
 
 import type { Offset } from './brand.ts'
+import { thrownText } from './canon.ts'
 import {
   ChronicleError,
   type AppendError,
@@ -112,6 +113,49 @@ export class WriterLost extends ChronicleError {
   }
 }
 
+/** What a fold was doing when it failed. */
+export type FoldStep =
+  /** The module was loaded, or its `fold` looked at. */
+  | 'load'
+  /** `initial`, `evolve` or `merge` was called. */
+  | 'initial'
+  | 'evolve'
+  | 'merge'
+  /** A state was copied from one thread to another. */
+  | 'copy'
+  /** Its thread ended: out of memory, an error that nobody caught, process.exit. */
+  | 'thread'
+
+/** A fold over several threads failed in the caller's own code. */
+export class FoldFailed extends ChronicleError {
+  readonly _tag = 'FoldFailed'
+  readonly code = 'CHRONICLE_FOLD_FAILED'
+  /** The module that holds the fold. */
+  readonly module: string
+  readonly step: FoldStep
+  /** The event that `evolve` was given. */
+  readonly offset: Offset | undefined
+  constructor(
+    fault: { readonly module: string; readonly step: FoldStep; readonly offset?: Offset | undefined },
+    cause: unknown
+  ) {
+    const at = fault.offset === undefined ? '' : ` at offset ${fault.offset}`
+    super(`the fold in ${fault.module} ${foldFaults[fault.step]}${at}: ${thrownText(cause)}`, cause)
+    this.module = fault.module
+    this.step = fault.step
+    this.offset = fault.offset
+  }
+}
+
+const foldFaults: Readonly<Record<FoldStep, string>> = {
+  load: 'cannot be loaded',
+  initial: 'throws in initial',
+  evolve: 'throws in evolve',
+  merge: 'throws in merge',
+  copy: 'has a state that cannot be copied to another thread',
+  thread: 'lost its thread'
+}
+
 /** The caller's AbortSignal fired. */
 export class Aborted extends ChronicleError {
   readonly _tag = 'Aborted'
@@ -137,4 +181,4 @@ export type ReplayError =
   | DiskError
 
 /** Every operating error there is. */
-export type StorageError = OpenError | AppendError | ReplayError | CursorError
+export type StorageError = OpenError | AppendError | ReplayError | CursorError | FoldFailed

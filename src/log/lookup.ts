@@ -40,6 +40,15 @@ export async function seekVersion(
   return right(end as Offset)
 }
 
+/** The last place at or before `offset` that the index knows an event to begin at. */
+export async function boundaryBefore(catalog: Catalog, offset: number): Promise<Either<DiskError, Offset>> {
+  const segment = catalog.segments[catalog.placeOf(offset)] as Segment
+  // Between segments, and at the ends of the log, the offset is as good as any.
+  if (offset <= segment.base || offset >= segment.end) return right(offset as Offset)
+  const start = await catalog.query(segment, (index) => index.frameBefore(offset))
+  return start._tag === 'Left' ? start : right(start.right as Offset)
+}
+
 /**
  * How many events from `from` on match one of the items; the index knows, and no event is read, but for those of one
  * segment when all that stand behind a place in it are counted.

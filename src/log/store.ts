@@ -34,7 +34,7 @@ import { Marker, readMark } from './marker.ts'
 import { LogReader } from './reader.ts'
 import { openLog } from './open.ts'
 import type { OpenContext, OpenedLog } from './recover.ts'
-import { countMatches, crcBefore, offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
+import { boundaryBefore, countMatches, crcBefore, offsetAtTime, rebuildFrom, seekVersion } from './lookup.ts'
 import { Refresher } from './refresh.ts'
 import { summaryOf, Trimmer } from './trim.ts'
 import { listAggregates } from './summaries.ts'
@@ -248,6 +248,10 @@ export class LocalStore implements Store {
 
   async seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>> {
     return this.answer(() => seekVersion(this.catalog, aggregateId, version))
+  }
+
+  async boundary(offset: Offset): Promise<Either<DiskError | Closed, Offset>> {
+    return this.answer(() => boundaryBefore(this.catalog, offset))
   }
 
   async offsetAt(timestampMs: number): Promise<Either<DiskError | Corrupt | Closed, Offset>> {

@@ -165,6 +165,11 @@ export interface Store {
   count(query: readonly QueryItem[], from: Offset | undefined): Promise<Either<DiskError | Closed, number>>
   /** The aggregate's first event of this version or a later one, or the end. */
   seekVersion(aggregateId: string, version: number): Promise<Either<DiskError | Closed, Offset>>
+  /**
+   * A place at or near before the offset where an event begins or the log ends, or one that lies in damage: for whoever
+   * divides the log. The offset lies in the log.
+   */
+  boundary(offset: Offset): Promise<Either<DiskError | Closed, Offset>>
   /** The first event written at or after the time, or the end. */
   offsetAt(timestampMs: number): Promise<Either<DiskError | Corrupt | Closed, Offset>>
   /**

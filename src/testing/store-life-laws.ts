@@ -40,6 +40,7 @@ export const closeLaws: readonly StoreLaw[] = [
         tryAppend(store, [event('a')]),
         store.version('a'),
         store.seekVersion('a', 1),
+        store.boundary(store.first()),
         store.offsetAt(0),
         store.sync(),
         store.rebuildIndex({}),

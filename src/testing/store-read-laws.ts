@@ -1,6 +1,7 @@
 // The laws of reading: ranges, directions, limits, queries, aggregates, and how a read ends.
 
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import type { Offset } from '../core/brand.ts'
 import type { StoredEvent } from '../core/event.ts'
 import type { Query } from '../core/query.ts'
 import type { Store } from '../port/store.ts'
@@ -175,6 +176,21 @@ export const readLaws: readonly StoreLaw[] = [
         strictEqual(must(await store.seekVersion(id, own.length + 1)), store.end())
       }
       strictEqual(must(await store.seekVersion('never', 1)), store.end())
+    }
+  ],
+  [
+    'the log can be divided anywhere: a boundary is where an event begins, at or before the offset, and the end is one',
+    async (store) => {
+      const all = await mixedLog(store)
+      const places = new Set<number>(all.map(({ offset }) => offset)).add(store.end())
+      let last = 0
+      for (let at = 0; at <= store.end(); at += 7) {
+        const found = must(await store.boundary(at as Offset))
+        ok(places.has(found), `no event begins at ${found}`)
+        ok(found <= at && found >= last, `the boundary of ${at} is ${found}`)
+        last = found
+      }
+      strictEqual(must(await store.boundary(store.end())), store.end())
     }
   ],
   [

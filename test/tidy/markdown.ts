@@ -75,9 +75,18 @@ export function programs(text: string): readonly Program[] {
     const [language, mode] = block.info.split(' ')
     if (last !== undefined && block.info === 'text output') return [...earlier, { ...last, output: block.text }]
     if (language !== 'ts' && language !== 'js' && language !== 'typescript' && language !== 'javascript') return found
+    if (mode === 'file') return found
     if (last !== undefined && mode === 'more') return [...earlier, { ...last, text: `${last.text}\n${block.text}` }]
     return [...found, { line: block.line, text: block.text, runs: mode !== 'no-run', output: undefined }]
   }, [])
+}
+
+/** The files that the programs of a document import: blocks `ts file name.ts`. */
+export function filesOf(text: string): readonly { readonly name: string; readonly text: string }[] {
+  return codeBlocks(text).flatMap((block) => {
+    const name = /^ts file ([\w-]+\.ts)$/.exec(block.info)?.[1]
+    return name === undefined ? [] : [{ name, text: block.text }]
+  })
 }
 
 function withoutCode(text: string): string {

@@ -31,10 +31,16 @@ export const layers: ReadonlyMap<string, readonly string[]> = new Map([
 ])
 
 /** The faces may import everything above, and nobody imports them. */
-const faces: readonly string[] = ['server', 'dashboard', 'cli']
+const faces: readonly string[] = ['server', 'dashboard', 'parallel', 'cli']
 
 /** Where concrete parts meet. Nobody imports these files, except tests, examples and benchmarks. */
-export const entries: readonly string[] = ['src/index.ts', 'src/testing.ts', 'src/cli/main.ts']
+export const entries: readonly string[] = [
+  'src/index.ts',
+  'src/parallel.ts',
+  'src/testing.ts',
+  'src/cli/main.ts',
+  'src/parallel/thread.ts'
+]
 
 /** All that the core may import from outside: the four packages it is built on, and what of Node is pure. */
 const corePackages =
