@@ -74,6 +74,7 @@ const cases: readonly Case[] = [
       file('src/log/log.ts', "import '../disk/node.ts'"),
       file('src/domain/handle.ts', "import { EventLog } from '../index.ts'"),
       file('src/disk/node.ts', "import { main } from '../cli/main.ts'"),
+      file('src/replay/fold.ts', "import { Crew } from '../parallel/crew.ts'"),
       file('src/core/frame.ts', "import { readFileSync } from 'node:fs'"),
       file('src/core/frame.ts', "import { v4 } from 'uuid'"),
       file('src/log/scan.ts', "import { readSync } from 'node:fs'"),
