@@ -9,14 +9,15 @@ import {
   cursorFileBytes,
   cursorName,
   cursorPositions,
+  cursorVersion,
   decodeCursor,
   encodeCursor,
   type CursorFault,
   type CursorNote,
-  type CursorRecord
+  type CursorRecord,
+  type FoundCursor
 } from '../core/cursor.ts'
 import { BadCursor, UnsupportedVersion, type CursorError, type DiskError } from '../core/error.ts'
-import { cursorVersion, type FoundCursor } from '../core/cursor.ts'
 import type { CursorPlace } from '../port/cursor.ts'
 import type { Disk, DiskFile, DiskLock } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
