@@ -32,6 +32,7 @@ import { Group, type Pending, type PlannedBatch } from './group.ts'
 import { GroupSync } from './group-sync.ts'
 import { FrameBuffer, planBatch, type Tail } from './plan.ts'
 import type { Marker } from './marker.ts'
+import { segmentName } from './segment.ts'
 import { Spare } from './spare.ts'
 import { tellWritten, timedRange } from './told.ts'
 import { Turn } from './turn.ts'
@@ -362,7 +363,8 @@ export class Writer {
     this.file.close()
     this.file = created.right
     const sealed = catalog.active()
-    catalog.begin(baseOffset, created.right.path)
+    // Not the file's own path, which may still be the spare's.
+    catalog.begin(baseOffset, `${catalog.options.folder}/${segmentName(baseOffset)}`)
     this.upkeep.sealed(sealed)
     tell?.(sealed.base, baseOffset)
   }
