@@ -250,7 +250,7 @@ describe('the contract of the disk', () => {
     expect(await failures(() => new MemoryDisk())).toBe(0)
     expect(
       await failures(() => new MemoryDisk({ fault: plannedFaults(failWhere({ operation: 'rename' }, 'EIO')) }))
-    ).toBe(2)
+    ).toBe(3)
   })
 })
 

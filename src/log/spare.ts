@@ -15,7 +15,7 @@ import { segmentName } from './segment.ts'
 /** The name of the file until it is a segment. */
 export const spareName = 'NEXT.tmp'
 
-/** Why there is no next segment; `poisons`: nobody knows whether there is one. */
+/** Why there is no next segment; `poisons`: a sync has failed, and nobody knows what the disk holds. */
 interface NoSegment {
   readonly error: DiskError
   readonly poisons: boolean
@@ -34,7 +34,7 @@ export class Spare {
     this.path = `${folder}/${spareName}`
   }
 
-  /** Begins to make the file, if nobody has. What fails is tried again when the file is taken. */
+  /** Begins to make the file, if nobody has. What fails is tried again when the file is taken, but for a sync. */
   prepare(): void {
     this.preparing ??= this.make()
   }
@@ -43,8 +43,9 @@ export class Spare {
   async take(header: SegmentHeader): Promise<Either<NoSegment, DiskFile>> {
     const prepared = await this.preparing
     this.preparing = undefined
-    const made = prepared?._tag === 'Right' ? prepared : await this.make()
-    if (made._tag === 'Left') return left({ error: made.left, poisons: false })
+    const isFinal = prepared?._tag === 'Right' || prepared?.left.operation === 'sync'
+    const made = isFinal ? prepared : await this.make()
+    if (made._tag === 'Left') return left({ error: made.left, poisons: made.left.operation === 'sync' })
     const file = made.right
     const written = file.writeSync(encodeHeader(header), 0)
     if (written._tag === 'Left') return this.discard(file, { error: written.left, poisons: false })
