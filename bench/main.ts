@@ -26,24 +26,22 @@ function chosenSystems({ systems: names, before }: Settings): readonly System[] 
   return names.length === 0 ? all : all.filter(({ name }) => names.includes(name))
 }
 
-async function measure(settings: Settings, chosen: readonly System[]): Promise<readonly Sample[]> {
+type OnRound = (rounds: number, samples: readonly Sample[]) => void
+
+async function measure(settings: Settings, chosen: readonly System[], onRound: OnRound): Promise<void> {
   const child = buildChild()
   const bar = process.stdout.isTTY
     ? new SingleBar({ format: '{bar} {value}/{total} {doing}', clearOnComplete: true, hideCursor: true })
     : undefined
   bar?.start(1, 0, { doing: '' })
   mkdirSync(settings.folder, { recursive: true })
+  const onStep = (done: number, of: number, doing: string): void => {
+    bar?.setTotal(of)
+    bar?.update(done, { doing })
+    if (bar === undefined && doing !== '') console.log(`${done + 1}/${of} ${doing}`)
+  }
   try {
-    return await runBench({
-      settings,
-      child,
-      systems: chosen,
-      onStep: (done, of, doing) => {
-        bar?.setTotal(of)
-        bar?.update(done, { doing })
-        if (bar === undefined && doing !== '') console.log(`${done + 1}/${of} ${doing}`)
-      }
-    })
+    await runBench({ settings, child, systems: chosen, onStep, onRound })
   } finally {
     bar?.stop()
     rmSync(settings.folder, { recursive: true, force: true })
@@ -60,17 +58,24 @@ async function main(settings: Settings): Promise<void> {
   })
   const loadBefore = loadavg()
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
-  const samples = await measure(settings, chosen)
-  const { name, events, appends, timeMs, rounds } = settings
-  const machine = machineFacts(date, loadBefore)
+  const { name, events, appends, timeMs } = settings
   const omissions = [...absent, ...omissionsOf(chosen)]
-  const results: Results = {
-    ...{ name, events, appends, timeMs, rounds, machine },
-    ...{ systems: chosen.map(systemFacts), omissions, samples }
+  const known = { name, events, appends, timeMs, systems: chosen.map(systemFacts), omissions }
+  let results: Results | undefined
+  // Written after each round, so that a run that is broken off leaves the rounds that were complete.
+  await measure(settings, chosen, (rounds, samples) => {
+    results = { ...known, rounds, machine: machineFacts(date, loadBefore), samples }
+    writeResults(results)
+  })
+  if (results !== undefined) tell(settings, results)
+}
+
+function tell({ before }: Settings, results: Results): void {
+  console.log(`\n${[...sectionTables(results), targetTable(results.samples)].join('\n\n')}`)
+  if (before !== undefined) console.log(`\nbefore\n\n${targetTable(results.samples, 'before')}`)
+  for (const { system, work, reason } of results.omissions) {
+    if (work === undefined) console.log(`\n${system} was left out: ${reason}`)
   }
-  console.log(`\n${[...sectionTables(results), targetTable(samples)].join('\n\n')}`)
-  if (settings.before !== undefined) console.log(`\nbefore\n${targetTable(samples, 'before')}`)
-  for (const { system, reason } of absent) console.log(`\n${system} was left out: ${reason}`)
   console.log(`\nwritten:\n${writeResults(results).join('\n')}`)
 }
 

@@ -18,9 +18,11 @@ export interface Bench {
   readonly child: string
   readonly systems: readonly System[]
   readonly onStep: (done: number, of: number, doing: string) => void
+  /** Told what has been measured so far, when a round is complete. */
+  readonly onRound: (rounds: number, samples: readonly Sample[]) => void
 }
 
-export async function runBench(bench: Bench): Promise<readonly Sample[]> {
+export function runBench(bench: Bench): Promise<void> {
   return new Run(bench).all()
 }
 
@@ -45,8 +47,8 @@ class Run {
     this.turns = turnsOf(bench.systems, this.steps, bench.settings.rounds)
   }
 
-  async all(): Promise<readonly Sample[]> {
-    const { onStep, settings } = this.bench
+  async all(): Promise<void> {
+    const { onStep, onRound, settings } = this.bench
     const fills = this.fills()
     const total = fills.length + this.turns.length
     let done = 0
@@ -57,9 +59,9 @@ class Run {
     for (const turn of this.turns) {
       onStep(done++, total, `${turn.round}/${settings.rounds} ${turn.system.name} ${turn.work}`)
       await this.measure(turn)
+      if (this.turns[this.turns.indexOf(turn) + 1]?.round !== turn.round) onRound(turn.round, this.samples)
     }
     onStep(total, total, '')
-    return this.samples
   }
 
   /** The stores that are needed. */

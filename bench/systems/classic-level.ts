@@ -127,6 +127,7 @@ export const classicLevel: System = {
     'Snappy as by default, 64 MB of block cache, a write buffer of 32 MB. Buffered: sync false. Synced: sync true. ' +
     'A batch is a chained batch; reads take 1,000 rows at a time.',
   packages: ['classic-level'],
+  eventsMost: 200_000,
   without: {
     follow: noFollow,
     'follow-across': noFollow,

@@ -91,8 +91,8 @@ export const eventStorage: System = {
     'A stream an aggregate. Buffered: its default, answered after the flush. Synced: syncOnFlush. It is made for ' +
     'fewer streams: most of its time here goes into making new ones.',
   packages: ['event-storage'],
-  // A new stream costs more the more there are, and this many events have 1,200: more would take minutes to store.
-  eventsMost: 3_000,
+  // A new stream costs more the more there are, and this many events have 900: more would take minutes to store.
+  eventsMost: 2_000,
   without: {
     follow: noFollow,
     'follow-across': noFollow,

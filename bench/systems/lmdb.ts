@@ -134,6 +134,7 @@ export const lmdb: System = {
     'that a put is answered when it is on disk, which was faster than the default and awaiting `flushed`. Values are ' +
     'JSON text, which was as fast as its msgpack or faster.',
   packages: ['lmdb'],
+  eventsMost: 200_000,
   without: {
     follow: noFollow,
     'follow-across': noFollow,

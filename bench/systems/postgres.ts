@@ -188,7 +188,7 @@ export const postgres: System = {
     'crash of the client survives. Synced: on. What is in flight together goes through 16 connections. Its processor time is the server’s and the client’s together.',
   packages: ['pg'],
   program: 'postgres',
-  eventsMost: 200_000,
+  eventsMost: 100_000,
   without: {
     follow: noFollow,
     'follow-across': noFollow,

@@ -182,7 +182,7 @@ export const redis: System = {
     'answer. Synced: always. Everything is in memory. Its processor time is the server’s and the client’s together.',
   packages: ['@redis/client'],
   program: 'redis-server',
-  eventsMost: 200_000,
+  eventsMost: 100_000,
   without: {
     'follow-across': 'its follower speaks to another process already',
     'replay-batches': 'the replay reads in batches already',

@@ -151,6 +151,7 @@ export function sqlite(mode: Mode): System {
     settings: text + shared,
     packages: ['better-sqlite3'],
     ...(only === undefined ? {} : { only }),
+    ...(mode === 'off-lean' ? { eventsMost: 200_000 } : {}),
     without: {
       follow: noFollow,
       'follow-across': noFollow,
