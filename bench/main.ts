@@ -13,7 +13,7 @@ import { machineFacts, missing, omissionsOf, systemFacts } from './machine.ts'
 import { sectionTables, targetTable } from './report/table.ts'
 import { writeResults } from './report/write.ts'
 import { runBench } from './run.ts'
-import type { Results, Sample } from './sample.ts'
+import type { Omission, Results, Sample } from './sample.ts'
 import type { System } from './system.ts'
 import { systems } from './systems.ts'
 
@@ -26,7 +26,7 @@ function chosenSystems({ systems: names, before }: Settings): readonly System[] 
   return names.length === 0 ? all : all.filter(({ name }) => names.includes(name))
 }
 
-type OnRound = (rounds: number, samples: readonly Sample[]) => void
+type OnRound = (rounds: number, samples: readonly Sample[], failures: readonly Omission[]) => void
 
 async function measure(settings: Settings, chosen: readonly System[], onRound: OnRound): Promise<void> {
   const child = buildChild()
@@ -60,12 +60,14 @@ async function main(settings: Settings): Promise<void> {
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
   const { name, events, appends, timeMs } = settings
   const omissions = [...absent, ...omissionsOf(chosen)]
-  const known = { name, events, appends, timeMs, systems: chosen.map(systemFacts), omissions }
+  const known = { name, events, appends, timeMs, systems: chosen.map(systemFacts) }
   let results: Results | undefined
   // Written after each round, so that a run that is broken off leaves the rounds that were complete.
-  await measure(settings, chosen, (rounds, samples) => {
-    results = { ...known, rounds, machine: machineFacts(date, loadBefore), samples }
+  await measure(settings, chosen, (rounds, samples, failures) => {
+    const machine = machineFacts(date, loadBefore)
+    results = { ...known, rounds, machine, omissions: [...failures, ...omissions], samples }
     writeResults(results)
+    if (failures.length > 0) process.exitCode = 1
   })
   if (results !== undefined) tell(settings, results)
 }

@@ -8,7 +8,7 @@ import type { Settings } from './arguments.ts'
 import type { Answer } from './child/main.ts'
 import { ask } from './child.ts'
 import { expectedOf, type Expected } from './expected.ts'
-import type { Sample } from './sample.ts'
+import type { Omission, Sample } from './sample.ts'
 import { doesWork, stepsOf, turnsOf, type Step, type Turn } from './step.ts'
 import type { System } from './system.ts'
 
@@ -18,8 +18,8 @@ export interface Bench {
   readonly child: string
   readonly systems: readonly System[]
   readonly onStep: (done: number, of: number, doing: string) => void
-  /** Told what has been measured so far, when a round is complete. */
-  readonly onRound: (rounds: number, samples: readonly Sample[]) => void
+  /** Told what has been measured so far, and what has failed, when a round is complete. */
+  readonly onRound: (rounds: number, samples: readonly Sample[], failures: readonly Omission[]) => void
 }
 
 export function runBench(bench: Bench): Promise<void> {
@@ -31,6 +31,8 @@ interface Fill {
   readonly stage: 'filled' | 'killed'
 }
 
+const failureCharsMost = 200
+
 const stages = ['filled', 'killed'] as const
 
 class Run {
@@ -40,6 +42,7 @@ class Run {
   /** By the size of a store. */
   private readonly expected = new Map<number, Expected>()
   private readonly samples: Sample[] = []
+  private readonly failures: Omission[] = []
 
   constructor(bench: Bench) {
     this.bench = bench
@@ -54,14 +57,27 @@ class Run {
     let done = 0
     for (const { system, stage } of fills) {
       onStep(done++, total, `${system.name} fill, ${stage}`)
-      await this.fill(system, stage)
+      await this.orFailure(system, stage, () => this.fill(system, stage))
     }
     for (const turn of this.turns) {
       onStep(done++, total, `${turn.round}/${settings.rounds} ${turn.system.name} ${turn.work}`)
-      await this.measure(turn)
-      if (this.turns[this.turns.indexOf(turn) + 1]?.round !== turn.round) onRound(turn.round, this.samples)
+      await this.orFailure(turn.system, turn.work, () => this.measure(turn))
+      if (this.turns[this.turns.indexOf(turn) + 1]?.round !== turn.round)
+        onRound(turn.round, this.samples, this.failures)
     }
     onStep(total, total, '')
+  }
+
+  /** One failure is told in the results and does not end the run. */
+  private async orFailure({ name }: System, work: string, run: () => Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      console.error(reason)
+      this.failures.push({ system: name, work, reason: `it failed: ${reason.slice(0, failureCharsMost)}` })
+      rmSync(join(this.bench.settings.folder, 'once'), { recursive: true, force: true })
+    }
   }
 
   /** The stores that are needed. */

@@ -20,11 +20,12 @@ interface Client {
   connect(): Promise<void>
   query(query: Query): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>
   end(): Promise<void>
+  on(name: 'error', listener: () => void): unknown
 }
 
 interface Module {
   readonly Client: new (options: object) => Client
-  readonly Pool: new (options: object) => Pick<Client, 'query' | 'end'>
+  readonly Pool: new (options: object) => Pick<Client, 'query' | 'end' | 'on'>
 }
 
 const columns = { aggregateId: 'aggregate_id', eventType: 'event_type', tag: 'tag' } as const
@@ -173,7 +174,10 @@ async function openSession(folder: string, durability: Durability): Promise<Sess
   await client.query({ text: schema })
   const { rows } = await client.query({ text: 'SELECT aggregate_id, max(version) AS v FROM events GROUP BY 1' })
   const versions = new Map(rows.map((row) => [row['aggregate_id'] as string, row['v'] as number]))
-  return new PostgresSession({ client, pool: new Pool({ ...address, max: connections }), server, versions })
+  const pool = new Pool({ ...address, max: connections })
+  // An idle connection may see the server's end before its own; a query that fails rejects besides.
+  for (const one of [client, pool]) one.on('error', () => undefined)
+  return new PostgresSession({ client, pool, server, versions })
 }
 
 const aServer = 'a server is not opened; it is there'
