@@ -1,7 +1,7 @@
 // npm run bench: installs the peers, runs every work on every system, prints a table and writes all samples, tables
 // and plots to bench/results.
 
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -35,16 +35,17 @@ async function measure(settings: Settings, chosen: readonly System[], onRound: O
     : undefined
   bar?.start(1, 0, { doing: '' })
   mkdirSync(settings.folder, { recursive: true })
+  const folder = mkdtempSync(join(settings.folder, 'stores-'))
   const onStep = (done: number, of: number, doing: string): void => {
     bar?.setTotal(of)
     bar?.update(done, { doing })
     if (bar === undefined && doing !== '') console.log(`${done + 1}/${of} ${doing}`)
   }
   try {
-    await runBench({ settings, child, systems: chosen, onStep, onRound })
+    await runBench({ settings: { ...settings, folder }, child, systems: chosen, onStep, onRound })
   } finally {
     bar?.stop()
-    rmSync(settings.folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
