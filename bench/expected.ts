@@ -9,8 +9,10 @@ export interface Expected {
   readonly aggregateIds: readonly string[]
 }
 
-const loadedAggregates = 30
-const loadedEvents = 100
+/** How many aggregates are loaded in turn. */
+export const loadedAggregates = 30
+/** How many events each should have; a small store has not enough of that size. */
+export const loadedEvents = 100
 
 export function expectedOf(events: number): Expected {
   const digests = new Map<string, number>()

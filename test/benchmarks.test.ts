@@ -36,6 +36,13 @@ describe('the numbers of a run', () => {
     expect(valueIn(samples, { system: 'b', work: 'append', metric: 'rate' })).toBeUndefined()
   })
 
+  it('tell a load for 100 events, however many an aggregate has', () => {
+    const loads = [sample('a', 'load', { events: 3000 }), sample('b', 'load', { events: 600 })]
+    const us = (system: string): number | undefined =>
+      valueIn(loads, { system, work: 'load', metric: 'operationUs' })?.median
+    expect([us('a'), us('b')]).toEqual([1000, 5000])
+  })
+
   it('are compared within a round, not between rounds', () => {
     const of = (system: string): { readonly system: string; readonly work: string; readonly metric: 'rate' } => ({
       system,

@@ -25,12 +25,14 @@ interface Bar {
 export const plots: readonly Plot[] = [
   {
     file: 'headline.svg',
-    title: 'Events a second, more is better',
+    title: 'A second, more is better',
     panels: [
-      { title: 'append, awaited one by one', work: 'append', metric: 'rate' },
-      { title: 'append, batches of 100', work: 'append-batch', metric: 'rate' },
-      { title: 'appendSync, 64 callers', work: 'append-sync-64', metric: 'rate' },
-      { title: 'replay, parsed', work: 'replay', metric: 'rate' }
+      { title: 'appended one by one, events', work: 'append', metric: 'rate' },
+      { title: 'appended in batches of 100, events', work: 'append-batch', metric: 'rate' },
+      { title: 'synced to disk for 64 callers, events', work: 'append-sync-64', metric: 'rate' },
+      { title: 'replayed and parsed, events', work: 'replay', metric: 'rate' },
+      { title: 'found by type, 1 in 100, events', work: 'select-type', metric: 'rate' },
+      { title: 'loaded, aggregates of 100 events', work: 'load', metric: 'rate' }
     ]
   },
   {
@@ -65,10 +67,10 @@ export const plots: readonly Plot[] = [
   }
 ]
 
-const panelWidth = 400
+const panelWidth = 430
 const gap = 24
 const barHeight = 18
-const labelWidth = 168
+const labelWidth = 196
 const numberWidth = 64
 const titleHeight = 28
 const margin = 12

@@ -1,6 +1,7 @@
 // Numbers from samples: one a measurement, then the median and the spread over the rounds. Ratios are taken within a
 // round, where the machine's mood is one.
 
+import { loadedAggregates, loadedEvents } from '../expected.ts'
 import type { Sample } from '../sample.ts'
 import type { Latency } from '../work/measure.ts'
 
@@ -39,7 +40,8 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
 
 /** Undefined where the sample has no such number. */
 export function valueOf(sample: Sample, metric: Metric): number | undefined {
-  const { operations, wallMs, cpuMs, latency, bytes, events, rssBytes } = sample
+  const { wallMs, cpuMs, latency, bytes, events, rssBytes } = sample
+  const operations = operationsIn(sample)
   switch (metric) {
     case 'rate':
       return operations / (wallMs / 1000)
@@ -60,6 +62,12 @@ export function valueOf(sample: Sample, metric: Metric): number | undefined {
     default:
       return latency?.[metric]
   }
+}
+
+/** A load counts for the share of 100 events that it has: small stores have no 30 aggregates of that size. */
+function operationsIn({ work, operations, events }: Sample): number {
+  const isLoad = work === 'load' || work === 'load-cold'
+  return isLoad ? (operations * events) / loadedAggregates / loadedEvents : operations
 }
 
 export function valueIn(samples: readonly Sample[], { system, work, metric }: Reference): Spread | undefined {

@@ -133,7 +133,7 @@ const sections: readonly Section[] = [
   },
   {
     title: 'Loads, opening, size',
-    text: 'Microseconds to load an aggregate of about 100 events; milliseconds to open the store and load one; bytes on disk.',
+    text: 'Microseconds to load an aggregate, for 100 of its events; milliseconds to open the store and load one; bytes on disk.',
     columns: [
       { title: 'load, warm', work: 'load', metric: 'operationUs' },
       { title: 'load, cold', work: 'load-cold', metric: 'operationUs' },
