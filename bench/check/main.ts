@@ -92,8 +92,8 @@ class Measuring {
 function table(now: Ratios, recorded: Ratios): string {
   const rows = Object.entries(now).map(([work, ratio]) => [
     work,
-    ratio.toFixed(3),
-    recorded[work]?.toFixed(3) ?? '',
+    ratio.toPrecision(3),
+    recorded[work]?.toPrecision(3) ?? '',
     recorded[work] === undefined ? '' : `${Math.round((ratio / recorded[work] - 1) * 100)} %`
   ])
   return markdownTable(['floor ÷ Chronicle, by processor time', 'now', 'recorded', 'change'], rows)
