@@ -1,7 +1,7 @@
 // npm run bench: installs the peers, runs every work on every system, prints a table and writes all samples, tables
 // and plots to bench/results.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -36,6 +36,8 @@ async function measure(settings: Settings, chosen: readonly System[], onRound: O
   bar?.start(1, 0, { doing: '' })
   mkdirSync(settings.folder, { recursive: true })
   const folder = mkdtempSync(join(settings.folder, 'stores-'))
+  // A server may run as another user, who must get through to its own folder.
+  chmodSync(folder, 0o755)
   const onStep = (done: number, of: number, doing: string): void => {
     bar?.setTotal(of)
     bar?.update(done, { doing })

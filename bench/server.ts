@@ -2,8 +2,9 @@
 // a socket file, and ended by its own id, whatever happens to the benchmark short of kill -9.
 
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 export interface Server {
@@ -15,6 +16,8 @@ export interface Server {
 export interface ServerOptions {
   readonly command: string
   readonly args: readonly string[]
+  /** The folder of its socket, which goes when it stops. */
+  readonly sockets?: string
   /** Whom it runs as, where it refuses to be root. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
   /** Tries to speak to it; it is asked again until it does not reject. */
@@ -61,11 +64,22 @@ export function programVersion(name: string): string {
   return line.trim()
 }
 
-export async function startServer({ command, args, user, ready }: ServerOptions): Promise<Server> {
+/** A folder for a socket file, whose path may not be long, as the path of a store's folder may be. */
+export function makeSocketFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'bench-socket-'))
+}
+
+export async function startServer({ command, args, user, ready, sockets }: ServerOptions): Promise<Server> {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], ...user })
   const said: string[] = []
   child.stderr?.on('data', (text: Buffer) => said.push(text.toString()))
-  const kill = (): void => void child.kill('SIGKILL')
+  const clear = (): void => {
+    if (sockets !== undefined) rmSync(sockets, { recursive: true, force: true })
+  }
+  const kill = (): void => {
+    child.kill('SIGKILL')
+    clear()
+  }
   process.once('exit', kill)
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   await untilReady(child, ready).catch((error: unknown) => {
@@ -78,6 +92,7 @@ export async function startServer({ command, args, user, ready }: ServerOptions)
       // SIGINT is a fast shutdown to PostgreSQL and a shutdown to the others.
       child.kill('SIGINT')
       await ended
+      clear()
       process.off('exit', kill)
     }
   }

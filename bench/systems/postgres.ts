@@ -2,11 +2,10 @@
 // in a map, which spares a query an append.
 
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chownSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { peerDefault } from '../peer.ts'
-import { programAt, startServer, type Server } from '../server.ts'
+import { makeSocketFolder, programAt, startServer, type Server } from '../server.ts'
 import type { Durability, Session, System, Visit } from '../system.ts'
 import type { BenchEvent, Selector } from '../workload.ts'
 
@@ -148,8 +147,7 @@ async function openSession(folder: string, durability: Durability): Promise<Sess
   const { Client: PgClient, Pool } = await peerDefault<Module>('pg')
   const data = join(folder, 'postgres')
   const user = serverUser()
-  const sockets = mkdtempSync(join(tmpdir(), 'bench-pg-'))
-  process.once('exit', () => rmSync(sockets, { recursive: true, force: true }))
+  const sockets = makeSocketFolder()
   if (user !== undefined) for (const path of [folder, sockets]) chownSync(path, user.uid, user.gid)
   const login = ['-U', 'bench', '--auth=trust', '-E', 'UTF8', '--locale=C']
   if (!existsSync(data)) execFileSync(programAt('initdb'), ['-D', data, ...login], { stdio: 'ignore', ...user })
@@ -169,7 +167,7 @@ async function openSession(folder: string, durability: Durability): Promise<Sess
   }
   const args = ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
   const ready = async (): Promise<void> => (await connect()).end()
-  const server = await startServer({ command: programAt('postgres'), args, user, ready })
+  const server = await startServer({ command: programAt('postgres'), args, user, ready, sockets })
   const client = await connect()
   await client.query({ text: schema })
   const { rows } = await client.query({ text: 'SELECT aggregate_id, max(version) AS v FROM events GROUP BY 1' })

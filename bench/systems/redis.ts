@@ -1,11 +1,9 @@
 // Redis streams: one stream of all events, and one of their ids for each aggregate, type and tag. A script does the
 // five writes of an append, and the reads that follow ids, in one round trip.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { peer } from '../peer.ts'
-import { programAt, startServer, type Server } from '../server.ts'
+import { makeSocketFolder, programAt, startServer, type Server } from '../server.ts'
 import type { Durability, Session, System, Visit } from '../system.ts'
 import type { BenchEvent, Selector } from '../workload.ts'
 
@@ -146,9 +144,7 @@ class RedisSession implements Session {
 
 async function openSession(folder: string, durability: Durability): Promise<Session> {
   const { createClient } = await peer<Module>('@redis/client')
-  // A path to a socket may not be long, and the folder's may be.
-  const sockets = mkdtempSync(join(tmpdir(), 'bench-redis-'))
-  process.once('exit', () => rmSync(sockets, { recursive: true, force: true }))
+  const sockets = makeSocketFolder()
   const path = join(sockets, 'socket')
   const connect = async (): Promise<Client> => {
     const client = createClient({ RESP: 2, socket: { path, reconnectStrategy: false } })
@@ -164,7 +160,7 @@ async function openSession(folder: string, durability: Durability): Promise<Sess
     await client.sendCommand(['PING']).finally(() => client.destroy())
   }
   const args = [...settings, '--appendfsync', fsync]
-  const server = await startServer({ command: programAt('redis-server'), args, ready })
+  const server = await startServer({ command: programAt('redis-server'), args, ready, sockets })
   const client = await connect()
   const load = async (script: string): Promise<string> =>
     (await client.sendCommand(['SCRIPT', 'LOAD', script])) as string
