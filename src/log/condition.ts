@@ -10,9 +10,9 @@ import { queryItems, type QueryItem } from '../core/query.ts'
 /** What conditions ask of the log, with what the group at hand has planned. */
 export interface ConditionContext {
   /** The aggregate's version, 0 when it has no event. */
-  readonly versionOf: (aggregateId: string) => Either<DiskError, number>
+  versionOf(aggregateId: string): Either<DiskError, number>
   /** The newest event from `since` on that matches one of the items, or undefined. There is at least one item. */
-  readonly lastMatch: (items: readonly QueryItem[], since: number) => Either<DiskError, number | undefined>
+  lastMatch(items: readonly QueryItem[], since: number): Either<DiskError, number | undefined>
   /** Where the first event stands that is kept. */
   readonly first: number
 }

@@ -29,7 +29,8 @@ export interface PlanContext extends ConditionContext {
   /** Everything before this offset is known to be on disk. */
   readonly durable: number
   /** Why the log may not grow from `tail` to `end`. */
-  readonly overBudget: (tail: number, end: number) => LogFull | undefined
+  overBudget(tail: number, end: number): LogFull | undefined
+  readonly buffer: FrameBuffer
 }
 
 /** A frame as it was planned, with what the index needs of it. */
@@ -84,7 +85,7 @@ export class FrameBuffer {
 export function planBatch(
   request: AppendRequest,
   tail: Tail,
-  context: PlanContext & { readonly buffer: FrameBuffer }
+  context: PlanContext
 ): Either<ConditionFailed | InvalidArgument | InvalidEvent | LogFull | Trimmed | DiskError, Plan> {
   const start = context.buffer.length
   const met = checkConditions(request.conditions, tail.end, context)
@@ -95,14 +96,10 @@ export function planBatch(
   return full === undefined ? plan : left(full)
 }
 
-function planFrames(
-  request: AppendRequest,
-  tail: Tail,
-  context: PlanContext & { readonly buffer: FrameBuffer }
-): Either<InvalidEvent | DiskError, Plan> {
+function planFrames(request: AppendRequest, tail: Tail, context: PlanContext): Either<InvalidEvent | DiskError, Plan> {
   const { events, durability } = request
   const writeTimestampMs = Math.max(tail.timestampMs, context.nowMs)
-  const versions = new VersionCount(context.versionOf, events.length)
+  const versions = new VersionCount(context, events.length)
   const frames: PlannedFrame[] = []
   let offset = tail.end
   for (let index = 0; index < events.length; index++) {
@@ -133,17 +130,17 @@ function planFrames(
 
 /** Counts the versions within a batch; a batch of one event has nothing to remember. */
 class VersionCount {
-  private readonly versionOf: PlanContext['versionOf']
+  private readonly context: PlanContext
   private readonly planned: Map<string, number> | undefined
 
-  constructor(versionOf: PlanContext['versionOf'], events: number) {
-    this.versionOf = versionOf
+  constructor(context: PlanContext, events: number) {
+    this.context = context
     this.planned = events > 1 ? new Map<string, number>() : undefined
   }
 
   next(aggregateId: string): Either<DiskError, number> {
     const planned = this.planned?.get(aggregateId)
-    const before = planned === undefined ? this.versionOf(aggregateId) : right(planned)
+    const before = planned === undefined ? this.context.versionOf(aggregateId) : right(planned)
     if (before._tag === 'Left') return before
     const version = before.right + 1
     this.planned?.set(aggregateId, version)

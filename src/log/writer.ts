@@ -200,16 +200,15 @@ export class Writer {
   private planGroup(): readonly PlannedBatch[] {
     const { catalog, clock, segmentBytes } = this.options
     const { base } = catalog.active()
-    const group = new Group(this.options)
-    const { batches, versionOf, lastMatch, first, overBudget } = group
-    const log = { logId: catalog.options.logId, first, versionOf, lastMatch, overBudget }
-    const context = { ...log, buffer: this.buffer, nowMs: clock.nowMs(), durable: this.synced.durable }
+    const { buffer } = this
+    const group = new Group(this.options, { buffer, nowMs: clock.nowMs(), durable: this.synced.durable })
+    const { batches } = group
     let { tail } = this
     let taken = 0
     while (taken < this.queue.length && this.buffer.length < groupBytes && (this.alone === 0 || batches.length === 0)) {
       const pending = this.queue[taken] as Pending
       const before = this.buffer.length
-      const plan = planBatch(pending.request, tail, context)
+      const plan = planBatch(pending.request, tail, group)
       const full = plan._tag === 'Right' && plan.right.tail.end - base > segmentBytes && tail.end > base
       // A refusal may rest on batches that are planned and not written: it is final only behind what is written.
       const premature = plan._tag === 'Left' && batches.length > 0
