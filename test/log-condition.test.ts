@@ -99,6 +99,23 @@ describe('a query condition', () => {
     await orThrow(log.append(event('b'), { conditions: [{ noneMatch: [], after: first.nextOffset }] }))
   })
 
+  it('on a trimmed log names the first event that is kept, and is Trimmed where what is kept cannot tell', async () => {
+    const log = await open(new MemoryDisk(), 256)
+    for (let count = 0; count < 6; count++) await orThrow(log.append(event('a')))
+    await orThrow(log.trim(log.end))
+    expect(log.first).toBeGreaterThan(0)
+    const failed = await refused(log, event('b'), [{ noneMatch: [], after: Offset(0) }])
+    expect(failed.offset).toBe(log.first)
+    // What it was asked of has gone, and nothing that is kept tells.
+    const emptied = await open(new MemoryDisk(), 256)
+    const { nextOffset } = await orThrow(emptied.append(event('a')))
+    await orThrow(emptied.append(event('large', { payload: 'x'.repeat(300) })))
+    await orThrow(emptied.trim(emptied.end))
+    expect(emptied.first).toBe(nextOffset)
+    const later = [{ noneMatch: { types: ['Never'] }, after: Offset(0) }]
+    expect(await emptied.append(event('b'), { conditions: later })()).toMatchObject({ left: { _tag: 'Trimmed' } })
+  })
+
   it('after an offset behind the end, or of the wrong form, is an argument that makes no sense', async () => {
     const log = await open()
     const conditions = [

@@ -58,7 +58,8 @@ export interface VersionCondition {
 export interface QueryCondition {
   readonly noneMatch: Query
   /**
-   * Where the log ended when the decision was read; an event that begins at this offset or behind it counts. Trimmed, if
+   * Where the log ended when the decision was read; an event that begins at this offset or behind it counts, and
+   * it need not be where one begins. Trimmed, if
    * that is before what is kept and nothing of that matches. Without it the condition is about what is kept.
    */
   readonly after?: Offset

@@ -64,7 +64,8 @@ function checkQuery(condition: QueryCondition, end: number, context: ConditionCo
   }
   const items = queryItems(condition.noneMatch)
   // The query that matches everything asks whether anything was added.
-  const found = items.length === 0 ? right(end > after ? after : undefined) : context.lastMatch(items, after)
+  const since = Math.max(after, context.first)
+  const found = items.length === 0 ? right(end > since ? since : undefined) : context.lastMatch(items, after)
   if (found._tag === 'Left') return found
   // What is kept has no match; what was trimmed may have had one.
   if (found.right === undefined && condition.after !== undefined && after < context.first) {
