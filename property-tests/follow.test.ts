@@ -107,6 +107,6 @@ it('a follower hands out every event once and in order, under any interleaving w
       await orThrow(reading.close())
       await orThrow(log.close())
     }),
-    { numRuns: 1_500 }
+    { numRuns: 3_000 }
   )
 })
