@@ -54,6 +54,18 @@ it('the newest record is what a file answers, to the last field', () => {
   )
 })
 
+it('a record whose sequence leaves no room to count on is none', () => {
+  fc.assert(
+    fc.property(files, ({ file, records, order }) => {
+      const bytes = (sequence: number): Buffer => encodeCursor({ ...(records[0] as CursorRecord), sequence })
+      bytes(2 ** 52 + 1).copy(file, cursorPositions[order[0] as number])
+      expect(decodeCursor(file, logId)).toEqual(right({ record: records[2], place: order[2] }))
+      bytes(2 ** 52).copy(file, cursorPositions[order[0] as number])
+      expect(decodeCursor(file, logId)).toMatchObject(right({ record: { sequence: 2 ** 52 } }))
+    })
+  )
+})
+
 it('any damage to the newest record leaves the one before it, and damage to another changes nothing', () => {
   const harm = fc.record({
     record: fc.nat({ max: 2 }),

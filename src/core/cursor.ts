@@ -22,6 +22,8 @@ export const cursorVersion = 1
 const magic = 0x43524843 // "CHRC", read as a little-endian u32
 const cursorFlag = 1
 const certainFlag = 2
+/** More updates than any reader makes; behind a greater number there would be no room to count on. */
+const sequenceMax = 2 ** 52
 
 /** What a reader says of itself. */
 export interface CursorNote {
@@ -116,7 +118,8 @@ function decodeRecord(bytes: Buffer): CursorRecord | undefined {
     certainPrint: (flags & certainFlag) === 0 ? undefined : u32(64)
   }
   const { sequence, cursor, certain, floor, heartbeatMs } = record
-  const sound = [sequence, cursor, heartbeatMs].every(Number.isSafeInteger) && floor <= certain && certain <= cursor
+  const ordered = floor <= certain && certain <= cursor
+  const sound = sequence <= sequenceMax && [cursor, heartbeatMs].every(Number.isSafeInteger) && ordered
   return bytes.readUInt16LE(4) === cursorVersion && flags <= (cursorFlag | certainFlag) && sound ? record : undefined
 }
 
