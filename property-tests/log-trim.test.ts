@@ -95,7 +95,13 @@ async function elements(store: Store, request: Partial<ReadRequest>): Promise<un
 
 function typed(store: LocalStore): TypedLog {
   const disk = new MemoryDisk()
-  const cursors = new FolderCursors({ disk, slot: makeSlot(disk), folder, logId: store.logId })
+  const cursors = new FolderCursors({
+    disk,
+    slot: makeSlot(disk),
+    folder,
+    logId: store.logId,
+    onNamesInDoubt: () => {}
+  })
   const clock = new LabClock()
   const retention = new Retention({ store, cursors, clock, options: undefined })
   return new TypedLog(store, {

@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { left, right } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type * as t from 'io-ts'
-import { InvalidArgument, type OpenError } from './core/error.ts'
+import { InvalidArgument, type DiskError, type OpenError } from './core/error.ts'
 import {
   checkpointBytesDefault,
   pendingBytesDefault,
@@ -17,7 +17,7 @@ import { makeNodeDisk } from './disk/node.ts'
 import { makeSlot } from './disk/slot.ts'
 import { FolderCursors } from './log/cursors.ts'
 import { LocalStore } from './log/store.ts'
-import type { Clock, Entropy } from './port/clock.ts'
+import { wholeClock, type Clock, type Entropy } from './port/clock.ts'
 import type { Disk } from './port/disk.ts'
 import { Merge, type MergeOptions } from './replay/merge.ts'
 import type { Source } from './replay/merge-source.ts'
@@ -154,7 +154,8 @@ const systemEntropy: Entropy = {
 export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
   /**
    * Opens the log in `folder`, makes it where there is none, and recovers it when its last writer did not close it.
-   * Errors: Locked, NotFound, BadSegment, ForeignSegment, UnsupportedVersion, InvalidArgument, DiskFull, DiskFailed.
+   * Errors: Locked, NotFound, BadSegment, BadTrim, ForeignSegment, UnsupportedVersion, InvalidArgument, DiskFull,
+   * DiskFailed.
    */
   static open<B extends EventBody = EventBody>(
     folder: string,
@@ -163,7 +164,7 @@ export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
     return async () => {
       const fault = optionFault(folder, options)
       if (fault !== undefined) return left(fault)
-      const clock = options.clock ?? systemClock
+      const clock = wholeClock(options.clock ?? systemClock)
       const entropy = options.entropy ?? systemEntropy
       const disk = options.disk ?? makeNodeDisk({ nowMs: clock.nowMs })
       const slot = makeSlot(disk)
@@ -181,7 +182,9 @@ export class EventLog<A extends EventBody = EventBody> extends TypedLog<A> {
         logBytes: options.logBytes
       })
       if (opened._tag === 'Left') return opened
-      const cursors = new FolderCursors({ disk, slot, folder: resolve(folder), logId: opened.right.logId })
+      const { logId } = opened.right
+      const onNamesInDoubt = (error: DiskError): void => opened.right.namesInDoubt(error)
+      const cursors = new FolderCursors({ disk, slot, folder: resolve(folder), logId, onNamesInDoubt })
       const readers = { cursors, clock, pid: process.pid }
       const retention = new Retention({ store: opened.right, cursors, clock, options: options.retention })
       opened.right.onRoll(() => void retention.wake())

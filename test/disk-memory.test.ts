@@ -184,6 +184,17 @@ describe('a power cut', () => {
     expect(names(disk.crash(nothing), '/x/y')).toEqual(['z'])
   })
 
+  it('leaves a folder whose name could not be synced at first, once it was made again', async () => {
+    let faults = 1
+    const disk = new MemoryDisk({
+      fault: ({ operation }) => (operation === 'sync folder' && faults-- > 0 ? 'EIO' : undefined)
+    })
+    expect(await disk.makeFolder('/x')).toMatchObject({ left: { operation: 'sync folder', path: '/' } })
+    expect(names(disk, '/')).toEqual([])
+    good(await disk.makeFolder('/x'))
+    expect(names(disk.crash(nothing), '/')).toEqual(['x'])
+  })
+
   it('knows nothing of what became of a buffer after the write', async () => {
     const { disk, file } = await diskWithFile()
     const bytes = Buffer.from('abc')

@@ -57,7 +57,11 @@ export class MemoryDisk implements Disk {
     if (names.length === 0) return right(undefined)
     const parent = pathOf(names.slice(0, -1))
     const made = await this.#makeLevel(pathOf(names))
-    if (made._tag === 'Right') return this.syncFolder(parent)
+    if (made._tag === 'Right') {
+      const named = await this.syncFolder(parent)
+      if (named._tag === 'Left' && made.right) this.#takeBack(pathOf(names))
+      return named
+    }
     if (this.#find(parent) !== 'ENOENT') return made
     const above = await this.makeFolder(parent)
     return above._tag === 'Left' ? above : this.makeFolder(folder)
@@ -194,15 +198,27 @@ export class MemoryDisk implements Disk {
     return parent._tag === 'Left' ? failed(what, parent.left.errno) : parent
   }
 
-  #makeLevel(path: string): Promise<Either<DiskError, void>> {
+  /** Takes away a folder that was just made, if nobody has put anything into it. */
+  #takeBack(path: string): void {
+    const parent = this.#find(pathOf(segmentsOf(path).slice(0, -1)))
+    const made = this.#find(path)
+    if (parent instanceof MemoryFolder && made instanceof MemoryFolder && made.names.size === 0) {
+      parent.unlink(nameOf(path))
+    }
+  }
+
+  /** Answers whether it was made, or was there. */
+  #makeLevel(path: string): Promise<Either<DiskError, boolean>> {
     const what = { operation: 'make folder', path } as const
     return this.#calls.later(what, {
       run: () => {
         const node = this.#find(path)
-        if (node instanceof MemoryFolder) return right(undefined)
+        if (node instanceof MemoryFolder) return right(false)
         if (node instanceof MemoryFile) return failed(what, 'EEXIST')
         const parent = this.#parent(what, path)
-        return parent._tag === 'Left' ? parent : right(parent.right.link(nameOf(path), new MemoryFolder()))
+        if (parent._tag === 'Left') return parent
+        parent.right.link(nameOf(path), new MemoryFolder())
+        return right(true)
       }
     })
   }

@@ -11,6 +11,7 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   statSync,
   unlinkSync,
   type Dirent
@@ -103,7 +104,11 @@ async function makeFolder(folder: string): Promise<Either<DiskError, void>> {
   const path = absolute(folder)
   const parent = dirname(path)
   const made = attempt({ operation: 'make folder', path }, () => mkdirSync(path))
-  if (made._tag === 'Right') return syncFolder(parent)
+  if (made._tag === 'Right') {
+    const named = await syncFolder(parent)
+    if (named._tag === 'Left') attempt({ operation: 'remove', path }, () => rmdirSync(path))
+    return named
+  }
   if (made.left.errno === 'ENOENT' && parent !== path) {
     const above = await makeFolder(parent)
     return above._tag === 'Left' ? above : makeFolder(path)

@@ -67,15 +67,12 @@ export class CursorFile implements CursorPlace {
   private saving: Promise<unknown> = Promise.resolve()
   private closed = false
 
-  private constructor(options: CursorFileOptions, lock: DiskLock, found: FoundCursor | undefined) {
+  private constructor(options: CursorFileOptions, lock: DiskLock, found: CursorRecord | undefined) {
     this.options = options
     this.lock = lock
-    this.stored = found?.record
+    this.stored = found
     if (found === undefined) return
-    this.sequence = found.record.sequence
-    this.newest = found.place
-    this.synced = found.place
-    this.floor = found.record.certain
+    this.floor = found.certain
   }
 
   /** Opens the place in a folder whose lock is held, and given back with the place. */
@@ -83,18 +80,12 @@ export class CursorFile implements CursorPlace {
     const { disk, folder, logId } = options
     const found = readCursor(disk, folder, logId)
     if (found._tag === 'Left') return found
-    const place = new CursorFile(options, lock, found.right)
-    if (found.right === undefined) return right(place)
-    const opened = disk.open(`${folder}/${cursorName}`, 'write')
-    if (opened._tag === 'Left') return opened
-    // What is seen here must not vanish at the next power cut.
-    const synced = await opened.right.sync()
-    if (synced._tag === 'Right') {
-      place.file = opened.right
-      return right(place)
-    }
-    opened.right.close()
-    return synced
+    const record = found.right?.record
+    const place = new CursorFile(options, lock, record)
+    // What is seen here must not vanish at the next power cut. An earlier sync may have failed, of the record or of its
+    // name, and then the system may keep neither and say that it has; so both are made anew.
+    const renewed = record === undefined ? right(undefined) : await place.put(record)
+    return renewed._tag === 'Left' ? renewed : right(place)
   }
 
   save(note: CursorNote, durability: Durability): Promise<Either<DiskError, void>> {
@@ -142,13 +133,16 @@ export class CursorFile implements CursorPlace {
     return { ...note, sequence: this.sequence + 1, floor: this.floor, logId: this.options.logId }
   }
 
-  /** The first record comes with its file, as a whole: a file without one would be damage. */
-  private async create(note: CursorNote): Promise<Either<DiskError, void>> {
+  private create(note: CursorNote): Promise<Either<DiskError, void>> {
+    this.floor = note.certain
+    return this.put(this.recordOf(note))
+  }
+
+  /** Puts a file with this record in the place of what is there, as a whole: a file without a record would be damage. */
+  private async put(record: CursorRecord): Promise<Either<DiskError, void>> {
     const { disk, slot, folder } = this.options
     const path = `${folder}/${cursorName}`
-    this.floor = note.certain
     const bytes = Buffer.alloc(cursorFileBytes)
-    const record = this.recordOf(note)
     encodeCursor(record).copy(bytes)
     const saved = await slot.save(path, [bytes])
     const opened = saved._tag === 'Left' ? saved : disk.open(path, 'write')

@@ -19,6 +19,18 @@ export interface FolderCursorsOptions {
   /** The log's folder. */
   readonly folder: string
   readonly logId: number
+  /** Told when a sync of the log's folder has failed, which may have lost a name that the log's writer made meanwhile. */
+  readonly onNamesInDoubt: (error: DiskError) => void
+}
+
+/**
+ * Makes the folder of the readers before the log is written to. Made beside a writer it would cost a sync of the log's
+ * folder, and if that fails, the next one that succeeds means nothing to a segment that was named in between. Where it
+ * cannot be made, on a full disk for one, the log opens all the same, and whoever registers a reader is told.
+ */
+export async function makeReadersFolder(disk: Disk, folder: string): Promise<Either<DiskError, void>> {
+  const made = await disk.makeFolder(`${folder}/${readersName}`)
+  return made._tag === 'Left' && made.left.operation === 'sync folder' ? made : right(undefined)
 }
 
 export class FolderCursors implements Cursors {
@@ -32,8 +44,9 @@ export class FolderCursors implements Cursors {
     const { disk, folder } = this.options
     const listed = disk.list(`${folder}/${readersName}`)
     if (listed._tag === 'Left') return Promise.resolve(listed.left.errno === 'ENOENT' ? right([]) : listed)
+    // A link may lead to a folder.
     const names = listed.right
-      .filter(({ name, kind }) => kind === 'folder' && readerNameFault(name) === undefined)
+      .filter(({ name, kind }) => kind !== 'file' && readerNameFault(name) === undefined)
       .map(({ name }) => name)
       .sort()
     return Promise.resolve(right(names.map((name) => this.statusOf(name)).filter((status) => status !== undefined)))
@@ -43,7 +56,12 @@ export class FolderCursors implements Cursors {
     const folder = this.folderOf(name)
     const { disk, slot, logId } = this.options
     const made = await disk.makeFolder(folder)
-    if (made._tag === 'Left') return made
+    if (made._tag === 'Left') {
+      const { operation, path } = made.left
+      if (operation === 'sync folder' && path !== `${this.options.folder}/${readersName}`)
+        this.options.onNamesInDoubt(made.left)
+      return made
+    }
     const lock = await disk.lock(folder)
     if (lock._tag === 'Left') return lock
     let place: Either<CursorError, CursorFile> | undefined
@@ -78,7 +96,10 @@ export class FolderCursors implements Cursors {
   private statusOf(name: string): ReaderStatus | undefined {
     const { disk, logId } = this.options
     const found = readCursor(disk, this.folderOf(name), logId)
-    if (found._tag === 'Left') return { name, error: found.left }
+    if (found._tag === 'Left') {
+      const isNoFolder = found.left._tag === 'DiskFailed' && found.left.errno === 'ENOTDIR'
+      return isNoFolder ? undefined : { name, error: found.left }
+    }
     if (found.right === undefined) return undefined
     const { cursor, floor, heartbeatMs, heartbeatEveryMs, pid } = found.right.record
     return {

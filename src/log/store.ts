@@ -11,7 +11,7 @@ import type { Aborted, Corrupt, WriterLost } from '../core/read-error.ts'
 import { decodeMark } from '../core/mark.ts'
 import type { QueryItem } from '../core/query.ts'
 import { probes, timed, type RecoverMessage } from '../port/channel.ts'
-import type { Clock, Entropy } from '../port/clock.ts'
+import { wholeClock, type Clock, type Entropy } from '../port/clock.ts'
 import type { Disk, DiskLock } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
 import type {
@@ -29,6 +29,7 @@ import type {
 } from '../port/store.ts'
 import { noteEnd } from './boundary.ts'
 import type { Catalog } from './catalog.ts'
+import { makeReadersFolder } from './cursors.ts'
 import { Growth } from './growth.ts'
 import { Marker, readMark } from './marker.ts'
 import { LogReader } from './reader.ts'
@@ -147,7 +148,8 @@ export class LocalStore implements Store {
     const opened = await openLog(openContext(folder, { ...options, slot }, lock.kind))
     if (opened._tag === 'Left') return opened
     const { catalog, mark, file } = opened.right
-    const marker = Marker.open(options.disk, folder, mark)
+    const named = await makeReadersFolder(options.disk, folder)
+    const marker = named._tag === 'Left' ? named : Marker.open(options.disk, folder, mark)
     if (marker._tag === 'Left') {
       file.close()
       catalog.close()
@@ -207,6 +209,11 @@ export class LocalStore implements Store {
   /** Whom to tell when a segment was sealed and the next one begun. */
   onRoll(rolled: () => void): void {
     this.rolled = rolled
+  }
+
+  /** A sync of the log's folder has failed, whoever asked for it: names that the writer has made may be lost. */
+  namesInDoubt(error: DiskError): void {
+    this.writing?.writer.poisonBy(error)
   }
 
   private grew(): void {
@@ -373,17 +380,6 @@ function recoveredBy(store: LocalStore): Omit<RecoverMessage, 'folder' | 'durati
 
 function isMissing(error: OpenError): boolean {
   return error._tag === 'DiskFailed' && error.errno === 'ENOENT'
-}
-
-/** A caller's clock in whole milliseconds from 0: what it says beyond that could be written and not read back. */
-function wholeClock(clock: Clock): Clock {
-  return {
-    nowMs: () => {
-      const now = Math.trunc(clock.nowMs())
-      return Number.isSafeInteger(now) && now > 0 ? now : 0
-    },
-    every: (periodMs, task) => clock.every(periodMs, task)
-  }
 }
 
 /** The timestamp that the next event must not fall behind. */

@@ -8,6 +8,17 @@ export interface Clock {
   readonly every: (periodMs: number, task: () => void) => () => void
 }
 
+/** A caller's clock in whole milliseconds from 0: what it says beyond that could be written and not read back. */
+export function wholeClock(clock: Clock): Clock {
+  return {
+    nowMs: () => {
+      const now = Math.trunc(clock.nowMs())
+      return Number.isSafeInteger(now) && now > 0 ? now : 0
+    },
+    every: (periodMs, task) => clock.every(periodMs, task)
+  }
+}
+
 /** Randomness, as the log asks for it. */
 export interface Entropy {
   /** A random number from 0 to 2^32 − 1. */

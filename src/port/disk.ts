@@ -34,7 +34,10 @@ export type OpenMode = 'read' | 'write' | 'create'
 export interface Disk {
   /** The entries of a folder, in no order; ENOENT when it is not there. */
   list(folder: string): Either<DiskError, readonly DiskEntry[]>
-  /** Makes a folder and its missing parents, each durable in its parent when this resolves; fine if it exists. */
+  /**
+   * Makes a folder and its missing parents, each durable in its parent when this resolves; fine if it exists. One that
+   * was made and whose name could not be synced is taken away again: made anew, its name is one that a sync can vouch for.
+   */
   makeFolder(folder: string): Promise<Either<DiskError, void>>
   open(path: string, mode: OpenMode): Either<DiskError, DiskFile>
   /** Replaces `target` if it exists, atomically for every reader; durable after `syncFolder`. */

@@ -58,7 +58,8 @@ export class CursorKeeper {
   change<E, A>(work: () => Promise<Either<E, A>>): Promise<Either<E | Closed, A>> {
     if (this.closed) return Promise.resolve(left(new Closed('reader')))
     const changed = this.changing.then(work)
-    this.changing = changed
+    // Whoever asked for it hears of a defect; those behind it go on.
+    this.changing = changed.catch(() => {})
     return changed
   }
 
@@ -118,8 +119,7 @@ export class CursorKeeper {
     if (cursorPrint._tag === 'Left') return cursorPrint
     return map((print: number | undefined): CursorNote => {
       this.certain = { offset: certain, print }
-      const nowMs = Math.max(0, Math.trunc(clock.nowMs()))
-      const alive = { heartbeatMs: nowMs, heartbeatEveryMs: heartbeatMs, pid }
+      const alive = { heartbeatMs: clock.nowMs(), heartbeatEveryMs: heartbeatMs, pid }
       return { cursor, certain, cursorPrint: cursorPrint.right, certainPrint: print, ...alive }
     })(certainPrint)
   }
