@@ -110,8 +110,9 @@ export interface OpenOptions<A> {
   /** What may be removed of the oldest events; without it nothing is, but by `trim`. */
   readonly retention?: RetentionOptions | undefined
   /**
-   * How many bytes all segments may take: an append that would pass it is refused as LogFull, after `retention` had a
-   * chance to make room. The segment that is written to never goes, so this is several times `segmentBytes`. No limit.
+   * How many bytes all segments may take: an append that would pass it is refused as LogFull, and `retention` makes what
+   * room its rules allow, for those that come after. The segment that is written to never goes: at least twice
+   * `segmentBytes`, and well above `retention.maxBytes`. No limit.
    */
   readonly logBytes?: number | undefined
   /** Where files are; default the computer's. */
@@ -217,7 +218,10 @@ function optionFault(folder: string, options: Omit<OpenOptions<unknown>, 'codec'
     rangeFault('pendingBytes', pendingBytes, [1, Number.MAX_SAFE_INTEGER]) ??
     rangeFault('checkpointBytes', checkpointBytes, [1, Number.MAX_SAFE_INTEGER]) ??
     rangeFault('sync.everyMs', sync?.everyMs, [1, 0x7fff_ffff]) ??
-    rangeFault('logBytes', options.logBytes, [segmentBytesMin, Number.MAX_SAFE_INTEGER]) ??
+    rangeFault('logBytes', options.logBytes, [
+      2 * (options.segmentBytes ?? segmentBytesDefault),
+      Number.MAX_SAFE_INTEGER
+    ]) ??
     retentionFault(options.retention ?? {})
   )
 }
@@ -228,7 +232,7 @@ function retentionFault({ maxAgeMs, maxBytes, readers, everyMs }: RetentionOptio
     rangeFault('retention.maxAgeMs', maxAgeMs, any) ??
     rangeFault('retention.maxBytes', maxBytes, any) ??
     rangeFault('retention.everyMs', everyMs, [1, 0x7fff_ffff]) ??
-    rangeFault('retention.readers.heartbeatMs', readers?.heartbeatMs, any) ??
+    rangeFault('retention.readers.heartbeatMs', readers?.heartbeatMs, [1, Number.MAX_SAFE_INTEGER]) ??
     rangeFault('retention.readers.maxLagBytes', readers?.maxLagBytes, any) ??
     rangeFault('retention.readers.maxLagMs', readers?.maxLagMs, any)
   )

@@ -80,6 +80,21 @@ describe('the next segment', () => {
     await orThrow(log.close())
   })
 
+  it('is made in its own place when a folder has the name that it would have before', async () => {
+    const { disk, log } = await lab({ segmentBytes })
+    await orThrow(log.close())
+    await disk.makeFolder(`${folder}/${spareName}`)
+    const again = await openOn(disk, { segmentBytes })
+    for (let count = 0; count < 20; count++) await orThrow(again.append(deposit('a')))
+    expect(names(disk).length).toBe(3)
+    await orThrow(again.close())
+    const last = await openOn(disk, { segmentBytes })
+    expect((await eventsOf(last.replay())).length).toBe(20)
+    await orThrow(last.close())
+    const left = disk.list(folder)
+    expect(left._tag === 'Right' && left.right).toContainEqual({ name: spareName, kind: 'folder' })
+  })
+
   it('does not take the place of a file that is there', async () => {
     const { disk, log, end } = await nearlyFull()
     const path = `${folder}/${segment(end)}`

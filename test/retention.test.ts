@@ -228,7 +228,12 @@ describe('a log with retention', () => {
     for (const retention of [{ maxAgeMs: -1 }, { maxBytes: 0.5 }, { everyMs: 0 }, { readers: { maxLagMs: NaN } }]) {
       await expect(lab({ retention })).rejects.toMatchObject({ _tag: 'InvalidArgument' })
     }
-    await expect(lab({ logBytes: 1 })).rejects.toMatchObject({ argument: 'logBytes' })
+    await expect(lab({ segmentBytes: 256, logBytes: 511 })).rejects.toMatchObject({ argument: 'logBytes' })
+    await expect(lab({ retention: { readers: { heartbeatMs: 0 } } })).rejects.toMatchObject({ _tag: 'InvalidArgument' })
+    for (const dryRun of [false, true]) {
+      const beyond = (log.end + 1) as Offset
+      expect(await log.trim(beyond, { dryRun })()).toMatchObject({ left: { _tag: 'InvalidOffset' } })
+    }
   })
 })
 
@@ -259,6 +264,22 @@ describe('a log with a budget', () => {
     for (let logBytes = 700; logBytes < 1_100; logBytes += 13) await overfill(logBytes)
   })
 
+  it('refuses one append and takes the next that fits, in the order of the calls, while the rules make room', async () => {
+    const { log } = await lab({ ...small, logBytes: 1_500, retention: { maxBytes: 600 } })
+    for (let burst = 0; burst < 30; burst++) {
+      const results = await Promise.all([
+        log.append(deposit('a', 'x'.repeat(90)))(),
+        log.append(deposit('a', 'small'))(),
+        log.append(deposit('a', 'x'.repeat(60)))()
+      ])
+      const versions = results.flatMap((result) => (result._tag === 'Right' ? result.right.versions : []))
+      expect(versions).toEqual([...versions].sort((one, other) => one - other))
+      if (results.some(({ _tag }) => _tag === 'Left')) await orThrow(log.append(deposit('a', 'x'.repeat(90))))
+    }
+    expect(log.first).toBeGreaterThan(0)
+    await orThrow(log.close())
+  })
+
   it('has room again when it is trimmed', async () => {
     const { log } = await lab({ ...small, logBytes: 1_200 })
     while ((await log.append(deposit('a', 'x'.repeat(90)))())._tag === 'Right');
@@ -267,7 +288,7 @@ describe('a log with a budget', () => {
     expect((await orThrow(log.append(deposit('a')))).versions).toEqual([version + 1])
   })
 
-  it('applies the rules when it is full, and takes what fits then', async () => {
+  it('applies the rules when it is full, and takes the next that fits then', async () => {
     const { log } = await lab({ ...small, logBytes: 1_500, retention: { passed: true } })
     const mailer = await orThrow(log.reader('mailer'))
     let refused = 0
@@ -279,6 +300,8 @@ describe('a log with a budget', () => {
       // It is the readers who make room.
       while (mailer.position < log.end) await orThrow(mailer.next())
       await orThrow(mailer.commitSync())
+      // Who hears that it is full hears it when the rules have been applied.
+      if ((await log.append(deposit('a', 'x'.repeat(90)))())._tag === 'Right') continue
       await orThrow(log.append(deposit('a', 'x'.repeat(90))))
     }
     expect(refused).toBeGreaterThan(1)

@@ -32,6 +32,7 @@ export class IndexFile implements SegmentIndex, TierSource {
   readonly #keys: KeyLookup
   // A cache, set by the first lookup that needs it and emptied by releaseCaches.
   #timeline: Timeline | undefined
+  #closed = false
 
   private constructor(file: DiskFile, reader: IndexReader, memory: FilterMemory) {
     const { trailer } = reader
@@ -67,8 +68,13 @@ export class IndexFile implements SegmentIndex, TierSource {
 
   /** Idempotent. Every later lookup answers with the disk's EBADF. */
   close(): void {
+    this.#closed = true
     this.#file.close()
     this.releaseCaches()
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
   }
 
   /** Closes the file as soon as no iteration over it is under way: for one that another has taken the place of. */

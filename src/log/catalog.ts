@@ -24,9 +24,10 @@ import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
 import { extendIndex } from './index-scan.ts'
 import { slotParts, takeSteps, type Stopped } from './index-parts.ts'
+import { Retired } from './retired.ts'
 import { indexName, type Segment } from './segment.ts'
 import { Tiers, type MergePace } from './tiers.ts'
-import { TrimRecord } from './trim-record.ts'
+import { readable, TrimRecord } from './trim-record.ts'
 
 /** A sealed segment whose index must be rebuilt before the question can be answered. */
 export class StaleIndex {
@@ -62,8 +63,8 @@ export class Catalog {
   private readonly sealedVersions = new Map<string, number>()
   /** Rebuilds under way, so that two readers who meet one damaged index share the work. */
   private readonly rebuilding = new Map<Segment, Promise<Either<DiskError, void>>>()
-  /** Files that others have taken the place of; a reader that was left in the middle of one may have kept it open. */
-  private readonly retired: IndexFile[] = []
+  /** Files that others have taken the place of. */
+  private readonly retired = new Retired<IndexFile>()
   /** Merges and trims go one after the other: each takes files away that the other may be reading. */
   private turns: Promise<unknown> = Promise.resolve()
   private closed = false
@@ -235,8 +236,9 @@ export class Catalog {
     assert(index.end === segment.end, 'the index of a sealed segment covers it')
     const saved = await this.saveIndex(index as ActiveIndex)
     if (saved._tag === 'Left') return this.afterFailedSave(segment, saved.left)
-    const opened = this.openIndex(segment.base, segment.end)
-    if (opened._tag === 'Left') return undefined
+    // Of its own save: damage to it is as good as a disk that did not take it.
+    const opened = readable(this.openIndex(segment.base, segment.end))
+    if (opened._tag === 'Left') return opened.left
     if (segment.index === index) this.replaceIndex(segment, opened.right)
     else opened.right.close()
     return undefined
@@ -320,9 +322,7 @@ export class Catalog {
     for (const segment of gone) {
       segment.trimmed = true
       const file = fileOf(segment.index)
-      if (file === undefined) continue
-      file.retire()
-      this.retired.push(file)
+      if (file !== undefined) this.retired.add(file)
     }
     this.tiers.dropBefore(this.first)
     for (const segment of gone) await this.rebuilding.get(segment)
@@ -354,10 +354,7 @@ export class Catalog {
     const before = fileOf(segment.index)
     const file = fileOf(index)
     segment.index = index
-    if (before !== undefined && before !== file) {
-      before.retire()
-      this.retired.push(before)
-    }
+    if (before !== undefined && before !== file) this.retired.add(before)
     if (this.closed) file?.close()
   }
 
@@ -385,7 +382,7 @@ export class Catalog {
   close(): void {
     this.closed = true
     for (const { index } of this.segments) fileOf(index)?.close()
-    for (const file of this.retired) file.close()
+    this.retired.close()
     this.tiers.close()
     this.trimmed.close()
   }

@@ -194,9 +194,12 @@ export async function rebuildFrom(
   const totalBytes = catalog.end() - (segments[0]?.base ?? catalog.end())
   let doneBytes = 0
   for (const segment of segments) {
-    if (isClosed()) return left(new Closed())
     if (options.signal?.aborted === true) return left(new Aborted(options.signal.reason))
-    const done = await catalog.rebuild(segment)
+    // One segment a turn: a trim needs the indexes of what goes to stay what they are, and comes between two of them.
+    const done = await catalog.inTurn(async (): Promise<Either<DiskError | Closed, void>> => {
+      if (isClosed()) return left(new Closed())
+      return segment.trimmed === true ? right(undefined) : catalog.rebuild(segment)
+    })
     if (done._tag === 'Left') return done
     doneBytes += segment.end - segment.base
     options.onProgress?.(doneBytes, Math.max(totalBytes, doneBytes))

@@ -107,6 +107,8 @@ function planFrames(request: AppendRequest, tail: Tail, context: PlanContext): E
     const counted = versions.next(event.aggregateId)
     if (counted._tag === 'Left') return counted
     const version = counted.right
+    // Events are numbered from 1 by ones, so this is somebody else's doing; it could be written and not be read again.
+    if (!Number.isSafeInteger(version)) return left(noVersion(index))
     const durableBefore = index === 0 && context.durable > tail.stated ? context.durable : undefined
     const json = recordJson(event.json, { durableBefore, version, writeTimestampMs })
     const length = context.buffer.length
@@ -150,6 +152,11 @@ class VersionCount {
 
 function tooLarge(index: number, bytes: number): InvalidEvent {
   return new InvalidEvent({ path: '$', reason: `takes ${bytes} bytes, the limit is ${payloadBytesMax}`, index })
+}
+
+function noVersion(index: number): InvalidEvent {
+  const reason = `its last event has version ${Number.MAX_SAFE_INTEGER}, and none is greater`
+  return new InvalidEvent({ path: '$.aggregateId', reason, index })
 }
 
 function batchTooLarge(index: number): InvalidEvent {

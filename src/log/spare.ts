@@ -3,14 +3,14 @@
 //
 //   prepare: NEXT.tmp, header's room, sync  ·······  take: header, sync, rename, folder's sync
 //
-// Invariant: the segment's name exists only after its header is on disk. What a crash leaves under the other name is
+// Invariant: a spare gets the segment's name only when its header is on disk. What a crash leaves under the other name is
 // removed when the log is next opened for writing, and otherwise before a spare is made.
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import { DiskFailed, type DiskError } from '../core/error.ts'
 import { encodeHeader, headerBytes, type SegmentHeader } from '../core/header.ts'
 import type { Disk, DiskFile } from '../port/disk.ts'
-import { segmentName } from './segment.ts'
+import { createSegment, segmentName } from './segment.ts'
 
 /** The name of the file until it is a segment. */
 export const spareName = 'NEXT.tmp'
@@ -45,6 +45,8 @@ export class Spare {
     this.preparing = undefined
     const isFinal = prepared?._tag === 'Right' || prepared?.left.operation === 'sync'
     const made = isFinal ? prepared : await this.make()
+    // Somebody's folder has the spare's name and cannot be removed: the segment is made in its own place.
+    if (made._tag === 'Left' && made.left.operation === 'remove') return createSegment(this.disk, this.folder, header)
     if (made._tag === 'Left') return left({ error: made.left, poisons: made.left.operation === 'sync' })
     const file = made.right
     const written = file.writeSync(encodeHeader(header), 0)

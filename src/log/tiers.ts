@@ -15,6 +15,7 @@ import type { TierSource } from '../indexing/tier-source.ts'
 import type { Disk } from '../port/disk.ts'
 import type { Slot } from '../port/slot.ts'
 import { slotParts } from './index-parts.ts'
+import { Retired } from './retired.ts'
 import type { Segment } from './segment.ts'
 
 export interface TiersOptions {
@@ -40,8 +41,8 @@ export class Tiers {
   private readonly memory: FilterMemory
   /** The tiers that are open, by file name; each covers sealed segments of the log, whole. */
   private readonly open = new Map<string, TierFile>()
-  /** Tiers that were let go; a list that was left in the middle of one may have kept it open. */
-  private readonly retired: TierFile[] = []
+  /** Tiers that were let go. */
+  private readonly retired = new Retired<TierFile>()
   /** The last cover; undefined since the tiers have changed. It is of so many segments that begin with this one. */
   private covered: { readonly count: number; readonly first: Segment | undefined; readonly parts: Cover } | undefined
   private closed = false
@@ -109,7 +110,7 @@ export class Tiers {
     const name = tierName(tier)
     if (!this.open.delete(name)) return
     this.covered = undefined
-    this.retire(tier)
+    this.retired.add(tier)
     if (!this.options.readOnly) this.options.disk.remove(`${this.options.folder}/${name}`)
   }
 
@@ -143,14 +144,10 @@ export class Tiers {
 
   close(): void {
     this.closed = true
-    for (const tier of [...this.open.values(), ...this.retired]) tier.close()
+    for (const tier of this.open.values()) tier.close()
+    this.retired.close()
     this.open.clear()
     this.covered = undefined
-  }
-
-  private retire(tier: TierFile): void {
-    tier.retire()
-    this.retired.push(tier)
   }
 
   private openTier(span: SegmentSpan, last: Segment): boolean {
@@ -168,7 +165,7 @@ export class Tiers {
       return false
     }
     const before = this.open.get(tierName(span))
-    if (before !== undefined) this.retire(before)
+    if (before !== undefined) this.retired.add(before)
     if (this.closed) opened.right.close()
     else this.open.set(tierName(span), opened.right)
     this.covered = undefined

@@ -6,12 +6,12 @@ import { DiskFailed, type DiskError } from '../core/error.ts'
 import type { IndexError } from '../indexing/segment-index.ts'
 import type { TrimFile } from '../indexing/trim-file.ts'
 import type { AggregateSummary } from '../port/store.ts'
+import { Retired } from './retired.ts'
 
 export class TrimRecord {
   /** The file in force; undefined while nothing was trimmed. */
   file: TrimFile | undefined
-  /** Files that were replaced while a list was in the middle of them. */
-  private readonly retired = new Set<TrimFile>()
+  private readonly retired = new Retired<TrimFile>()
 
   /** Where the log begins. */
   get first(): number {
@@ -27,10 +27,7 @@ export class TrimRecord {
   replace(file: TrimFile): void {
     const before = this.file
     this.file = file
-    if (before === undefined) return
-    before.retire()
-    for (const other of this.retired) if (other.isClosed) this.retired.delete(other)
-    if (!before.isClosed) this.retired.add(before)
+    if (before !== undefined) this.retired.add(before)
   }
 
   /** The aggregate's version where the log begins, 0 when none of its events was trimmed. */
@@ -46,7 +43,7 @@ export class TrimRecord {
 
   close(): void {
     this.file?.close()
-    for (const file of this.retired) file.close()
+    this.retired.close()
   }
 }
 

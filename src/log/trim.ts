@@ -52,7 +52,10 @@ export class Trimmer {
     const { catalog, synced } = this.options
     const going = catalog.sealed().filter(({ end }) => end <= before)
     const last = going.at(-1)
-    if (last === undefined) return right({ first: catalog.first as Offset, segments: [] })
+    if (last === undefined) {
+      const removed = await this.remove()
+      return removed._tag === 'Left' ? removed : right({ first: catalog.first as Offset, segments: [] })
+    }
     const sound = await synced()
     if (sound._tag === 'Left') return sound
     const segments = going.map((segment) => summaryOf(segment, true))
@@ -85,33 +88,32 @@ export class Trimmer {
     return removed
   }
 
-  /** Saves the trim file. An index that turns out damaged is built anew, as long as its segment is there. */
+  /**
+   * Saves the trim file. The versions are told by files: indexes that are in memory only are saved first. One that turns
+   * out damaged is built anew, as long as its segment is there; whose file is damaged again has a disk that cannot be read.
+   */
   private async save(going: readonly Segment[], identity: TrimIdentity): Trimming<void> {
     const { catalog } = this.options
     const { folder, slot } = catalog.options
     const path = `${folder}/${trimName(identity.first)}`
+    const mended = new Set<string>()
     for (;;) {
-      const whole = await this.indexesWhole(going)
-      if (whole._tag === 'Left') return whole
+      // Looked for anew behind every wait: a read that meets a damaged index, too, puts one in memory in its place.
+      const unsaved = going.find(({ index }) => !(index instanceof IndexFile))
+      if (unsaved !== undefined) {
+        const failed = await catalog.saveSealed(unsaved)
+        if (failed !== undefined) return left(failed)
+        continue
+      }
       const parts = this.partsOf(going, identity)
       const saved = await slot.save<IndexError>(path, parts.bytes)
       if (saved._tag === 'Right') return saved
       if (saved.left._tag !== 'IndexDamaged') return left(saved.left)
-      const mended = await this.mend(parts.sources, saved.left)
-      if (mended._tag === 'Left') return mended
+      if (mended.has(saved.left.path)) return readable(left(saved.left))
+      mended.add(saved.left.path)
+      const done = await this.mend(parts.sources, saved.left)
+      if (done._tag === 'Left') return done
     }
-  }
-
-  /** The versions are told by files: those of segments whose indexes could not be saved until now are. */
-  private async indexesWhole(going: readonly Segment[]): Trimming<void> {
-    const { catalog } = this.options
-    for (const segment of going) {
-      while (!(segment.index instanceof IndexFile)) {
-        const failed = await catalog.saveSealed(segment)
-        if (failed !== undefined) return left(failed)
-      }
-    }
-    return right(undefined)
   }
 
   /** Tiers stand for their segments where they lie wholly in what goes. */

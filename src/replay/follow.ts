@@ -16,6 +16,8 @@ import type { EventReader, ReadBatch, Store } from '../port/store.ts'
 export interface FollowRequest {
   /** Where to begin; default the first event that is kept. */
   readonly from: Offset | undefined
+  /** What stood before `from` when it was seen last (see `print`); undefined where that is not known. */
+  readonly print?: number | undefined
   /** Empty: every event. */
   readonly query: readonly QueryItem[]
   /** At most so many events; a Left does not count. */
@@ -36,6 +38,8 @@ export class FollowReader implements EventReader {
   private at: Offset | undefined
   /** The read under way, and where it ends. */
   private reading: { readonly reader: EventReader; readonly end: Offset } | undefined
+  /** What stood before the end of the log when it was caught up with; told by whoever reads only, since others write. */
+  print: number | undefined
   /** Where the caller was told last that he has caught up. */
   private caughtUpAt: Offset | undefined
   /** Where WriterLost was told last. */
@@ -93,6 +97,7 @@ export class FollowReader implements EventReader {
     const at = (this.at ??= store.first())
     if (end.right < at && isFirst)
       return [left(new InvalidOffset(at, `lies beyond the end of the log at ${end.right}`))]
+    if (isFirst && at === this.request.from && this.isReplaced(at)) return [left(takenBack(at))]
     return end.right > at ? this.begin(at, end.right) : this.wait(at)
   }
 
@@ -113,13 +118,21 @@ export class FollowReader implements EventReader {
     return print?._tag === 'Right' ? print.right : undefined
   }
 
+  /** Whether other events stand there than when the caller saw it last. */
+  private isReplaced(at: Offset): boolean {
+    const { print } = this.request
+    const actual = print === undefined ? undefined : this.printOf(at)
+    return actual !== undefined && actual !== print
+  }
+
   private async wait(at: Offset): Promise<ReadBatch | undefined> {
     const { store, request, signal } = this
     if (this.caughtUpAt !== at) {
       this.caughtUpAt = at
+      this.print = this.printOf(at)
       request.onCaughtUp?.(at)
     }
-    const print = this.printOf(at)
+    const { print } = this
     const grown = await store.grown(at, { signal, writerLostMs: this.lostAt === at ? undefined : request.writerLostMs })
     // Closed meanwhile, it begins nothing that nobody would end.
     if (grown._tag === 'Right' && this.done) return undefined

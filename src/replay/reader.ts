@@ -19,6 +19,7 @@ import { orThrow } from './or-throw.ts'
 import type { ReplayElement, TypedReader } from './replay.ts'
 import { offsetFault } from './request.ts'
 import { boundaryFault, lagBehind, offsetOf, type ReaderLag, type SeekTarget } from './seek.ts'
+import { Turns } from './turns.ts'
 
 /** Where a reader was set back on opening, and from where. */
 export interface ReaderRecovered {
@@ -39,6 +40,9 @@ export interface ReaderHost<E> {
 
 interface Source<E> {
   readonly reader: TypedReader<E>
+  readonly following: FollowReader
+  /** Whether it has come to the log's end: from then on it has little to lose. */
+  hasCaughtUp: boolean
   /** The next batch, while it is waited for: until then it belongs to whoever asks next. */
   pulling: Promise<void> | undefined
 }
@@ -54,9 +58,10 @@ export class Reader<E> implements AsyncIterable<ReplayElement<E>>, AsyncDisposab
   /** What was read last, and how much of it was handed out. */
   private batch: readonly ReplayElement<E>[] = []
   private taken = 0
-  /** Calls of `next` that wait for their turn, and the last of them; it settles without a rejection. */
-  private waiting = 0
-  private taking: Promise<unknown> = Promise.resolve()
+  /** Those who ask for what comes next. */
+  private readonly turns = new Turns(() => this.rest())
+  /** Where the last source waited when nobody asked any more, and what stood before it. */
+  private rested: { readonly at: Offset; readonly print: number | undefined } | undefined
   private closing: Promise<Either<DiskError, void>> | undefined
 
   constructor(name: string, host: ReaderHost<E>) {
@@ -88,13 +93,16 @@ export class Reader<E> implements AsyncIterable<ReplayElement<E>>, AsyncDisposab
 
   /** The events from the position on, as `next` hands them out. Ends behind an error that is not in the log itself. */
   [Symbol.asyncIterator](): AsyncIterator<ReplayElement<E>> {
-    return iteratorOf(() => this.takeOne(undefined), endsReading)
+    return iteratorOf(
+      (signal) => this.takeOne(signal),
+      (element) => element
+    )
   }
 
   /** The same in arrays, some hundreds each; the position is behind the last one of an array that was handed out. */
   readBatches(): AsyncIterable<readonly ReplayElement<E>[]> {
-    const take = (): Promise<readonly ReplayElement<E>[]> => this.takeRest()
-    return { [Symbol.asyncIterator]: () => iteratorOf(take, (batch) => endsReading(batch.at(-1))) }
+    const take = (signal: AbortSignal): Promise<readonly ReplayElement<E>[]> => this.takeRest(signal)
+    return { [Symbol.asyncIterator]: () => iteratorOf(take, (batch) => batch.at(-1)) }
   }
 
   /**
@@ -166,19 +174,19 @@ export class Reader<E> implements AsyncIterable<ReplayElement<E>>, AsyncDisposab
 
   private takeOne(signal: AbortSignal | undefined): Promise<ReplayElement<E>> {
     const pick = (): ReplayElement<E> => this.handOut(1)[0] as ReplayElement<E>
-    const isReady = this.waiting === 0 && this.taken < this.batch.length
+    const isReady = this.turns.isEmpty && this.taken < this.batch.length
     if (isReady && this.closing === undefined && signal?.aborted !== true) return Promise.resolve(pick())
     return this.inTurn(signal, pick, left)
   }
 
-  private takeRest(): Promise<readonly ReplayElement<E>[]> {
+  private takeRest(signal: AbortSignal): Promise<readonly ReplayElement<E>[]> {
     const failed = (error: ReplayError): readonly ReplayElement<E>[] => [left(error)]
-    return this.inTurn(undefined, () => this.handOut(this.batch.length), failed)
+    return this.inTurn(signal, () => this.handOut(this.batch.length), failed)
   }
 
   /** Waits until those who came before are served and something was read, and picks from that. */
   private inTurn<A>(signal: AbortSignal | undefined, pick: () => A, failed: (error: ReplayError) => A): Promise<A> {
-    const take = async (): Promise<A> => {
+    return this.turns.take(signal, async () => {
       while (this.taken === this.batch.length || this.closing !== undefined || signal?.aborted === true) {
         if (this.closing !== undefined) return failed(new Closed('reader'))
         if (signal?.aborted === true) return failed(new Aborted(signal.reason))
@@ -186,12 +194,7 @@ export class Reader<E> implements AsyncIterable<ReplayElement<E>>, AsyncDisposab
       }
       // In the same turn of the event loop as the check: a seek empties the batch.
       return pick()
-    }
-    this.waiting++
-    const served = this.taking.then(take)
-    const leave = (): void => void this.waiting--
-    this.taking = served.then(leave, leave)
-    return served
+    })
   }
 
   private handOut(most: number): readonly ReplayElement<E>[] {
@@ -215,11 +218,16 @@ export class Reader<E> implements AsyncIterable<ReplayElement<E>>, AsyncDisposab
     const { store, query, writerLostMs, decode } = this.host
     // Nothing that was read waits to be handed out while the source is asked for more.
     const onCaughtUp = (at: Offset): void => {
-      if (this.source === source) this.at = at
+      if (this.source !== source) return
+      this.at = at
+      source.hasCaughtUp = true
+      if (this.turns.isEmpty) this.rest()
     }
-    const request = { from: this.at, query, limit: undefined, signal: undefined, writerLostMs, onCaughtUp }
+    const print = this.rested?.at === this.at ? this.rested.print : undefined
+    this.rested = undefined
+    const request = { from: this.at, print, query, limit: undefined, signal: undefined, writerLostMs, onCaughtUp }
     const following = new FollowReader(store, request)
-    const source: Source<E> = { reader: decode(following), pulling: undefined }
+    const source: Source<E> = { reader: decode(following), following, hasCaughtUp: false, pulling: undefined }
     return source
   }
 
@@ -232,8 +240,21 @@ export class Reader<E> implements AsyncIterable<ReplayElement<E>>, AsyncDisposab
     if (batch === undefined || endsReading(batch.at(-1))) this.source = undefined
   }
 
+  /**
+   * Nobody asks: a source that waits for nobody would keep the process alive. One that has not come to the log's end yet
+   * goes on until it does, so that whoever asks again and again for a short time comes to it as well.
+   */
+  private rest(): void {
+    const { source } = this
+    if (source?.pulling === undefined || !source.hasCaughtUp) return
+    this.source = undefined
+    this.rested = { at: this.at, print: source.following.print }
+    source.reader.close()
+  }
+
   /** Drops what was read and not handed out. */
   private forget(): void {
+    this.rested = undefined
     this.source?.reader.close()
     this.source = undefined
     this.batch = []
@@ -275,17 +296,26 @@ function endsReading(element: ReplayElement<unknown> | undefined): boolean {
   return element?._tag === 'Left' && endsFollowing(element.left)
 }
 
-function iteratorOf<A>(take: () => Promise<A>, isLast: (item: A) => boolean): AsyncIterator<A> {
+/** Who leaves takes nothing any more: not for a `next` that waits either. */
+function iteratorOf<E, A>(
+  take: (signal: AbortSignal) => Promise<A>,
+  lastOf: (item: A) => ReplayElement<E> | undefined
+): AsyncIterator<A> {
+  const leaving = new AbortController()
+  const { signal } = leaving
   let done = false
   return {
     next: async () => {
       if (done) return { done: true, value: undefined }
-      const value = await take()
-      if (isLast(value)) done = true
-      return { done: false, value }
+      const value = await take(signal)
+      const last = lastOf(value)
+      if (endsReading(last)) done = true
+      const isGivenUp = signal.aborted && last?._tag === 'Left' && last.left._tag === 'Aborted'
+      return isGivenUp ? { done: true, value: undefined } : { done: false, value }
     },
     return: () => {
       done = true
+      leaving.abort()
       return Promise.resolve({ done: true, value: undefined })
     }
   }

@@ -15,6 +15,7 @@ import { CursorKeeper, type Print } from './keeper.ts'
 import { Reader, type ReaderRecovered } from './reader.ts'
 import type { TypedReader } from './replay.ts'
 import { durationFault, filterFault } from './request.ts'
+import { grantedMs } from './retention-plan.ts'
 import { lagBehind, offsetOf, type ReaderLag } from './seek.ts'
 import { standingOf } from './standing.ts'
 
@@ -54,9 +55,6 @@ interface Beginning {
   readonly recovered: ReaderRecovered | undefined
   readonly certain: Print | undefined
 }
-
-/** How many heartbeats may be missed by a reader that counts as live. */
-const missedBeatsMax = 3
 
 export class ReaderRegistry<E> {
   private readonly store: Store
@@ -165,7 +163,7 @@ export class ReaderRegistry<E> {
     const lag = await lagBehind(this.store, [], status.cursor)
     if (lag._tag === 'Left') return lag
     const idleMs = this.parts.clock.nowMs() - status.heartbeatMs
-    const live = status.pid !== undefined && idleMs <= missedBeatsMax * status.heartbeatEveryMs
+    const live = status.pid !== undefined && idleMs <= grantedMs(status)
     return right({ ...status, lag: lag.right, live })
   }
 }

@@ -2,12 +2,18 @@
 // oldest first and without a gap, so the first that must stay keeps all behind it.
 
 import type { Offset } from '../core/brand.ts'
-import type { ReaderStatus } from '../port/cursor.ts'
+import type { KnownReader, ReaderStatus } from '../port/cursor.ts'
 import type { SegmentSummary } from '../port/store.ts'
+
+/** How many heartbeats may be missed by a reader that counts as live. */
+const missedBeatsMax = 3
 
 /** When a registered reader counts as live, and protects what it has not passed. Without a limit it always does. */
 export interface LiveReaders {
-  /** Its last heartbeat is younger than this. */
+  /**
+   * Its last heartbeat is not older than this; while it is open, three of its own periods are granted even where that is
+   * more.
+   */
   readonly heartbeatMs?: number | undefined
   /** No more than so many bytes of events stand behind what it has passed. */
   readonly maxLagBytes?: number | undefined
@@ -104,12 +110,17 @@ function isLive(reader: ReaderStatus, segments: readonly SegmentSummary[], { rul
   // Nothing is known of it, so nothing says that it is gone.
   if (reader.error !== undefined) return true
   const { heartbeatMs, maxLagBytes, maxLagMs } = rules.readers ?? {}
-  if (heartbeatMs !== undefined && nowMs - reader.heartbeatMs > heartbeatMs) return false
+  if (heartbeatMs !== undefined && nowMs - reader.heartbeatMs > Math.max(heartbeatMs, grantedMs(reader))) return false
   const end = segments.at(-1)?.end ?? 0
   if (maxLagBytes !== undefined && end - reader.floor > maxLagBytes) return false
   if (maxLagMs === undefined || reader.floor >= end) return true
   const place = segments.findIndex((segment) => segment.end > reader.floor)
   return nowMs - (newestEventMs(segments, place) ?? nowMs) <= maxLagMs
+}
+
+/** How long a reader that is open may be silent, whatever the rules say: it cannot be heard of more often than it speaks. */
+export function grantedMs({ pid, heartbeatEveryMs }: Pick<KnownReader, 'pid' | 'heartbeatEveryMs'>): number {
+  return pid === undefined ? 0 : missedBeatsMax * heartbeatEveryMs
 }
 
 /** The time of a segment's newest event; where none can be read, of the oldest one behind it that can. */

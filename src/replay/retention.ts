@@ -3,8 +3,15 @@
 
 import { left, right, type Either } from 'fp-ts/lib/Either.js'
 import type { Offset } from '../core/brand.ts'
-import type { AppendError, Closed, DiskError, InvalidArgument, Poisoned, ReadOnly } from '../core/error.ts'
-import type { InvalidOffset } from '../core/read-error.ts'
+import {
+  Poisoned,
+  type AppendError,
+  type Closed,
+  type DiskError,
+  type InvalidArgument,
+  type ReadOnly
+} from '../core/error.ts'
+import { InvalidOffset } from '../core/read-error.ts'
 import type { Clock } from '../port/clock.ts'
 import type { Cursors } from '../port/cursor.ts'
 import type { AppendRequest, Receipt, Store } from '../port/store.ts'
@@ -50,7 +57,7 @@ export class Retention {
   /** The last run that was asked for; each begins when the one before has ended. */
   private running: Promise<unknown> = Promise.resolve()
   /** A run by itself that waits for its turn; all that is asked for until then is done by it. */
-  private waiting: Promise<boolean> | undefined
+  private waiting: Promise<void> | undefined
   private closed = false
   private readonly stopTimer: () => void
   /** What the last run by itself has met; undefined since one has succeeded. */
@@ -75,26 +82,23 @@ export class Retention {
   }
 
   /**
-   * Appends. When the log is full, the rules are applied; if that makes room, the batch is appended once more, behind what
-   * was appended meanwhile.
+   * Appends. When the log is full the rules are applied before the caller hears of it, so that he finds what room there is
+   * when he tries again. Not by itself: what he has appended meanwhile would come before it.
    */
   append(request: AppendRequest): Promise<Either<AppendError, Receipt>> {
     const { store, options } = this.parts
     const appended = store.append(request)
-    return options === undefined ? appended : appended.then((result) => this.afterAppend(request, result))
+    return options === undefined ? appended : appended.then((result) => this.afterAppend(result))
   }
 
-  private async afterAppend(
-    request: AppendRequest,
-    result: Either<AppendError, Receipt>
-  ): Promise<Either<AppendError, Receipt>> {
-    if (result._tag === 'Right' || result.left._tag !== 'LogFull') return result
-    return (await this.wake()) ? this.parts.store.append(request) : result
+  private async afterAppend(result: Either<AppendError, Receipt>): Promise<Either<AppendError, Receipt>> {
+    if (result._tag === 'Left' && result.left._tag === 'LogFull') await this.wake()
+    return result
   }
 
-  /** The rules may have something to do; resolves to whether something has gone. */
-  wake(): Promise<boolean> {
-    if (this.closed || this.parts.options === undefined || this.parts.store.readOnly) return Promise.resolve(false)
+  /** The rules may have something to do; resolves when it is done. */
+  wake(): Promise<void> {
+    if (this.closed || this.parts.options === undefined || this.parts.store.readOnly) return Promise.resolve()
     this.waiting ??= this.inTurn(() => {
       this.waiting = undefined
       return this.runByItself()
@@ -115,11 +119,15 @@ export class Retention {
     return done
   }
 
-  private async runByItself(): Promise<boolean> {
-    if (this.closed) return false
-    const outcome = await this.run({}, undefined)
-    this.lastError = outcome._tag === 'Left' && outcome.left._tag !== 'Closed' ? outcome.left : undefined
-    return outcome._tag === 'Right' && outcome.right.segments.some(({ goes }) => goes)
+  private async runByItself(): Promise<void> {
+    if (this.closed) return
+    try {
+      const outcome = await this.run({}, undefined)
+      this.lastError = outcome._tag === 'Left' && outcome.left._tag !== 'Closed' ? outcome.left : undefined
+    } catch (error) {
+      // Nobody awaits this run: an assertion that failed in it is told as what it is, a reason to trust nothing more.
+      this.lastError = new Poisoned(error)
+    }
   }
 
   private async run(
@@ -134,9 +142,14 @@ export class Retention {
     const { rules } = this
     const plan = planTrim(store.segments(), { readers: readers.right, rules, before, force, nowMs: clock.nowMs() })
     const { segments } = plan
+    if (before !== undefined && before > store.end()) return left(beyondEnd(before, store.end()))
     if (dryRun) return right({ dryRun, first: plan.before, segments })
     // Also where nothing goes: the store knows best whether it may be asked at all.
-    const trimmed = await store.trim(before !== undefined && before > store.end() ? before : plan.before)
+    const trimmed = await store.trim(plan.before)
     return trimmed._tag === 'Left' ? left(trimmed.left) : right({ dryRun, first: trimmed.right.first, segments })
   }
+}
+
+function beyondEnd(before: Offset, end: Offset): InvalidOffset {
+  return new InvalidOffset(before, `lies beyond the end of the log at ${end}`)
 }
