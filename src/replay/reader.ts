@@ -85,7 +85,7 @@ export class Reader<E> implements AsyncIterable<ReplayElement<E>>, AsyncDisposab
    * The next event; waits for one at the end of the log. A Left tells what stands in an event's place, or that reading
    * failed; the next call goes on behind the one, and tries the other again. Calls at the same time take turns, and each
    * event goes to one of them: for two independent runs through the log, open two readers.
-   * @example const { event } = await orThrow(reader.next({ signal: AbortSignal.timeout(1_000) }))
+   * @example const { event } = await orThrow(reader.next())
    */
   next(options: { readonly signal?: AbortSignal | undefined } = {}): TaskEither<ReplayError, StoredEvent<E>> {
     return () => this.takeOne(options.signal)
